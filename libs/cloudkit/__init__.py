@@ -1,0 +1,1 @@
+"""cloudkit-provisioner: the parts that its services share."""

@@ -1,0 +1,168 @@
+"""The ComputeInstance resource, as far as we read it.
+
+Fields that we do not know stay in the raw JSON, which is what a playbook gets.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import msgspec
+
+from cloudkit.contracts.errors import Malformed
+from cloudkit.contracts.jobs import JobRecord, JobState, Provider
+
+T = TypeVar("T")
+
+GROUP = "cloudkit.openshift.io"
+VERSION = "v1alpha1"
+KIND = "ComputeInstance"
+PLURAL = "computeinstances"
+API_VERSION = f"{GROUP}/{VERSION}"
+
+FINALIZER = f"{GROUP}/computeinstance"
+"""Ours: nothing is launched before it is seen on the resource."""
+PLAYBOOK_FINALIZERS = (f"{GROUP}/computeinstance-aap", f"{GROUP}/compute-instance-finalizer")
+"""What playbooks of the EDA days leave on the resource."""
+PROVIDER_ANNOTATION = f"{GROUP}/provisioning-provider"
+LAST_APPLIED_ANNOTATION = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+class Phase(StrEnum):
+    """One word for how the instance stands."""
+
+    PROGRESSING = "Progressing"
+    READY = "Ready"
+    FAILED = "Failed"
+    DELETING = "Deleting"
+
+
+class InstanceRef(msgspec.Struct, frozen=True, order=True):
+    """Names one life of one instance: created again under the same name, it has another uid."""
+
+    namespace: str
+    name: str
+    uid: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+class ObjectMeta(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The part of Kubernetes' object metadata that we read."""
+
+    name: str
+    namespace: str
+    uid: str
+    creation_timestamp: datetime
+    resource_version: str = ""
+    generation: int = 0
+    deletion_timestamp: datetime | None = None
+    finalizers: tuple[str, ...] = ()
+    annotations: dict[str, str] = {}
+
+
+class ComputeInstanceSpec(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The spec fields that we know; ``memory`` in MiB, ``disk`` in GiB."""
+
+    name: str = ""
+    vcpu: int | None = None
+    memory: int | None = None
+    disk: int | None = None
+    template_id: str = msgspec.field(default="", name="templateID")
+    template_parameters: str = ""
+
+
+class Condition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A Kubernetes condition; ``status`` is ``True``, ``False`` or ``Unknown``."""
+
+    type: str
+    status: str
+    reason: str = ""
+    message: str = ""
+    observed_generation: int = 0
+    last_transition_time: datetime | None = None
+
+
+class JobSummary(
+    msgspec.Struct, frozen=True, kw_only=True, rename={"block_deletion_on_failure": "blockDeletionOnFailure"}
+):
+    """The latest job of one type: ``status.provisionJob`` and ``status.deprovisionJob``."""
+
+    id: str
+    state: JobState
+    message: str
+    block_deletion_on_failure: bool
+
+
+class ComputeInstanceStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """The status fields that we own. Those of others are left alone."""
+
+    phase: Phase | None = None
+    jobs: tuple[JobRecord, ...] = ()
+    provision_job: JobSummary | None = None
+    deprovision_job: JobSummary | None = None
+    desired_config_version: str = ""
+    reconciled_config_version: str = ""
+    observed_generation: int = 0
+    conditions: tuple[Condition, ...] = ()
+
+
+class ComputeInstance(msgspec.Struct, frozen=True, kw_only=True):
+    """A resource as the API server has it.
+
+    ``spec`` is the raw JSON of the spec, fields that we do not know included.
+    """
+
+    metadata: ObjectMeta
+    spec: msgspec.Raw = msgspec.Raw(b"{}")
+    status: ComputeInstanceStatus = ComputeInstanceStatus()
+
+    @property
+    def ref(self) -> InstanceRef:
+        return InstanceRef(self.metadata.namespace, self.metadata.name, self.metadata.uid)
+
+    @property
+    def deleting(self) -> bool:
+        return self.metadata.deletion_timestamp is not None
+
+    @property
+    def adopted(self) -> bool:
+        """Whether our finalizer is on it."""
+        return FINALIZER in self.metadata.finalizers
+
+    @property
+    def jobs(self) -> tuple[JobRecord, ...]:
+        """The job history, oldest first; records that another controller wrote get the number of
+        their place, so that ours go on counting after them."""
+        return tuple(
+            job if job.number else _of_another_controller(job, place)
+            for place, job in enumerate(self.status.jobs, start=1)
+        )
+
+    def known_spec(self) -> ComputeInstanceSpec:
+        """The known fields of the spec. Raises `Malformed`."""
+        return decode(self.spec, ComputeInstanceSpec)
+
+
+def _of_another_controller(job: JobRecord, place: int) -> JobRecord:
+    provider = Provider.EDA if job.job_id.startswith("eda-webhook") else Provider.AAP
+    return msgspec.structs.replace(job, number=place, provider=provider)
+
+
+def decode(data: bytes | msgspec.Raw, type: type[T]) -> T:
+    """JSON *data* as *type*. Raises `Malformed`, which says where and why it does not fit."""
+    try:
+        return msgspec.json.decode(data, type=type)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed(f"not a valid {type.__name__}: {error}") from error
+
+
+def read_instance(data: bytes | msgspec.Raw) -> ComputeInstance:
+    """The resource in JSON *data*. Raises `Malformed`."""
+    return decode(data, ComputeInstance)
+
+
+def read_resource(data: bytes | msgspec.Raw) -> dict[str, Any]:
+    """The resource in JSON *data* with every field, for a playbook. Raises `Malformed`."""
+    return decode(data, dict)

@@ -1,0 +1,74 @@
+"""Intents: what the watcher asks for. Imperative, and never trusted: each may be lost, doubled or late.
+
+There is one intent per instance and service; the newest replaces whatever was asked before.
+"""
+
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import msgspec
+
+from cloudkit.contracts.instance import InstanceRef, decode
+from cloudkit.contracts.jobs import JobRecord, JobState
+
+
+class Reconcile(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Look at this instance: adopt it, bring its status up to date, or release it."""
+
+    instance: InstanceRef
+
+
+class _ToProvider(msgspec.Struct, frozen=True, kw_only=True):
+    """What every intent to a provider carries.
+
+    ``born`` is the resource's creation time, to be compared with that of the job log. ``newest`` is
+    the newest job that the resource shows: the record to start from when the log has none.
+    """
+
+    instance: InstanceRef
+    born: datetime
+    number: int
+    newest: JobRecord | None = None
+
+
+class Provision(_ToProvider, frozen=True, kw_only=True, tag=True):
+    """Run the provision job with this number. ``resource`` is what the playbook gets."""
+
+    config_version: str
+    attempt: int
+    resource: dict[str, Any]
+
+
+class Deprovision(_ToProvider, frozen=True, kw_only=True, tag=True):
+    """Stop what runs, then run the deprovision job with this number."""
+
+    attempt: int
+    resource: dict[str, Any]
+
+
+class Cancel(_ToProvider, frozen=True, kw_only=True, tag=True):
+    """Stop job ``number``: the instance is being deleted under another provider."""
+
+
+class Confirm(_ToProvider, frozen=True, kw_only=True, tag=True):
+    """The resource shows the evidence that EDA job ``number`` is done, and how it ended."""
+
+    outcome: JobState
+
+
+class Follow(_ToProvider, frozen=True, kw_only=True, tag=True):
+    """The resource shows job ``number`` running (it is ``newest``): is it still followed?"""
+
+
+ProviderIntent: TypeAlias = Provision | Deprovision | Cancel | Confirm | Follow
+Intent: TypeAlias = Reconcile | ProviderIntent
+
+
+def encode_intent(intent: Intent) -> bytes:
+    """The body of the message that carries *intent*."""
+    return msgspec.json.encode(intent)
+
+
+def read_intent(data: bytes) -> Intent:
+    """The intent in a message's body. Raises `Malformed`."""
+    return decode(data, Intent)  # type: ignore[arg-type]  # a union is a type to msgspec, not to mypy

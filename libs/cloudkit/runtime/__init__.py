@@ -1,0 +1,1 @@
+"""The shell that services stand in: bus, Kubernetes, settings, logs, health, clock."""

@@ -1,0 +1,62 @@
+"""The stand-in as a server: what it holds at the start, where it listens, and how it ends."""
+
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from aiohttp import web
+
+from sandbox.kube.access import Access, new_access, read_access
+from sandbox.kube.crds import read_manifests
+from sandbox.kube.emulator import Emulator
+
+ADDRESS = "127.0.0.1"
+NAMESPACES = ("cloudkit-system",)
+"""Those that exist from the start, besides default and kube-system."""
+ADMINISTRATOR = ("sandbox:admin", ["system:masters"])
+
+
+@asynccontextmanager
+async def serve(*, directory: Path, port: int, crds: Sequence[Path]) -> AsyncIterator[Access]:
+    """Serve until the block ends, with the certificate and token that *directory* holds, if any.
+
+    *port* 0 means the port of the last server of that directory, or any other if it is taken.
+    """
+    access = read_access(directory) or new_access()
+    listener = _listen(port, access.port)
+    access = replace(access, port=listener.getsockname()[1])
+    emulator = _emulator(access.token, crds)
+    runner = web.ServerRunner(web.Server(emulator, access_log=None))
+    await runner.setup()
+    try:
+        await web.SockSite(runner, listener, ssl_context=access.tls()).start()
+        yield access
+    finally:
+        emulator.st.close()
+        await runner.cleanup()
+
+
+def _listen(port: int, former: int) -> socket.socket:
+    try:
+        return socket.create_server((ADDRESS, port or former))
+    except OSError:
+        if port:
+            raise
+        return socket.create_server((ADDRESS, 0))
+
+
+def _emulator(token: str, crds: Sequence[Path]) -> Emulator:
+    emulator = Emulator(tokens={token: ADMINISTRATOR}, rules=_nobody_else)
+    for name in NAMESPACES:
+        emulator.install({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    for path in crds:
+        for manifest in read_manifests(path):
+            emulator.install(manifest)
+    return emulator
+
+
+def _nobody_else(*_request: object) -> bool:
+    """Who is impersonated may do nothing; administrators are not asked about."""
+    return False

@@ -5,7 +5,7 @@ Fields that we do not know stay in the raw JSON, which is what a playbook gets.
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -111,12 +111,14 @@ class ComputeInstanceStatus(msgspec.Struct, frozen=True, kw_only=True, rename="c
 class ComputeInstance(msgspec.Struct, frozen=True, kw_only=True):
     """A resource as the API server has it.
 
-    ``spec`` is the raw JSON of the spec, fields that we do not know included.
+    ``spec`` and ``resource`` are raw JSON, of the spec and of the whole resource, with the fields
+    that we do not know.
     """
 
     metadata: ObjectMeta
     spec: msgspec.Raw = msgspec.Raw(b"{}")
     status: ComputeInstanceStatus = ComputeInstanceStatus()
+    resource: msgspec.Raw = msgspec.Raw(b"{}")
 
     @property
     def ref(self) -> InstanceRef:
@@ -160,9 +162,4 @@ def decode(data: bytes | msgspec.Raw, type: type[T]) -> T:
 
 def read_instance(data: bytes | msgspec.Raw) -> ComputeInstance:
     """The resource in JSON *data*. Raises `Malformed`."""
-    return decode(data, ComputeInstance)
-
-
-def read_resource(data: bytes | msgspec.Raw) -> dict[str, Any]:
-    """The resource in JSON *data* with every field, for a playbook. Raises `Malformed`."""
-    return decode(data, dict)
+    return msgspec.structs.replace(decode(data, ComputeInstance), resource=msgspec.Raw(data))

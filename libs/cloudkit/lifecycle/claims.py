@@ -1,0 +1,130 @@
+"""Whether a provider may act on an intent, given how far the job log has come.
+
+Two providers, two replicas and a doubled message may all ask this at once: the answer is only good
+for an append that fails if anything was appended since the log was read.
+"""
+
+from datetime import datetime
+from typing import TypeAlias
+
+import msgspec
+from msgspec.structs import replace
+
+from cloudkit.contracts.events import JobEvent, JobEventName
+from cloudkit.contracts.intents import Deprovision, Provision, ProviderIntent
+from cloudkit.contracts.jobs import JobRecord, JobState, JobType, Provider
+
+
+class Free(msgspec.Struct, frozen=True):
+    """The number may be claimed with ``record``. ``after_cancel`` is the canceled job that came
+    before: AAP may say so a moment before its playbook has stopped."""
+
+    record: JobRecord
+    after_cancel: JobRecord | None = None
+
+
+class StopFirst(msgspec.Struct, frozen=True):
+    """This provision job must be canceled, and seen to have ended, before anything else."""
+
+    job: JobRecord
+
+
+class Busy(msgspec.Struct, frozen=True):
+    """Another job has the machine, or its name: come back."""
+
+    because: str
+
+
+class Stale(msgspec.Struct, frozen=True):
+    """The intent is about a past: the resource must catch up with the log. ``stop`` is a running
+    provision job that may be canceled at once, since the instance is being deleted."""
+
+    because: str
+    stop: JobRecord | None = None
+
+
+Verdict: TypeAlias = Free | StopFirst | Busy | Stale
+
+
+def judge(
+    intent: Provision | Deprovision,
+    of_uid: JobEvent | None,
+    foreign: JobEvent | None,
+    *,
+    provider: Provider,
+    now: datetime,
+) -> Verdict:
+    """Whether *provider* may claim the number that *intent* asks for.
+
+    *of_uid* is the last event of the instance, *foreign* that of another uid of its name if it is
+    newer. *now* dates the record of a claim.
+    """
+    if foreign is not None and not foreign.closed:
+        return Busy(f"job {foreign.job.number} of an earlier {foreign.instance} is not closed")
+    last = last_job(intent, of_uid)
+    expected = next_number(intent, of_uid)
+    if last is not None and not _is_closed(of_uid, last):
+        stop = last if _may_be_stopped(intent, last) else None
+        if intent.number != last.number + 1:
+            return Stale(f"job {last.number} is {last.state.lower()}", stop)
+        return StopFirst(stop) if stop else Busy(f"job {last.number} is {last.state.lower()}")
+    if intent.number != expected:
+        return Stale(f"the next number is {expected}, not {intent.number}")
+    canceled = last is not None and last.state is JobState.CANCELED
+    return Free(first_record(intent, of_uid, provider=provider, now=now), last if canceled else None)
+
+
+def last_job(intent: ProviderIntent, of_uid: JobEvent | None) -> JobRecord | None:
+    """The newest job known: the log's, or the resource's if the log has none."""
+    return intent.newest if of_uid is None else of_uid.job
+
+
+def next_number(intent: ProviderIntent, of_uid: JobEvent | None) -> int:
+    """The number that the next job gets: a delayed one is free to be taken again."""
+    last = last_job(intent, of_uid)
+    if last is None:
+        return 1
+    return last.number if _is_delayed(of_uid) else last.number + 1
+
+
+def first_record(
+    intent: Provision | Deprovision, of_uid: JobEvent | None, *, provider: Provider, now: datetime
+) -> JobRecord:
+    """The record that a claim, or a delay without one, begins with."""
+    again = of_uid is not None and of_uid.job.number == intent.number
+    return JobRecord(
+        type=JobType.PROVISION if isinstance(intent, Provision) else JobType.DEPROVISION,
+        state=JobState.PENDING,
+        timestamp=now,
+        block_deletion_on_failure=provider is Provider.AAP,
+        number=intent.number,
+        revision=of_uid.job.revision + 1 if of_uid is not None and again else 1,
+        attempt=intent.attempt,
+        provider=provider,
+        config_version=intent.config_version if isinstance(intent, Provision) else "",
+    )
+
+
+def needs_search(of_uid: JobEvent | None, born: datetime, log_created: datetime) -> bool:
+    """Whether the log may lack jobs of this instance, because the log is the younger of the two and
+    holds no claim for it yet. (Their clocks may differ: *log_created* comes with a margin.)"""
+    has_a_claim = of_uid is not None and bool(of_uid.job.claimant)
+    return not has_a_claim and born <= log_created
+
+
+def succeeding(record: JobRecord, now: datetime) -> JobRecord:
+    """*record* with the next revision, stamped *now*."""
+    return replace(record, revision=record.revision + 1, timestamp=now)
+
+
+def _is_closed(of_uid: JobEvent | None, last: JobRecord) -> bool:
+    return last.closed if of_uid is None else of_uid.closed
+
+
+def _is_delayed(of_uid: JobEvent | None) -> bool:
+    return of_uid is not None and of_uid.event is JobEventName.DELAYED
+
+
+def _may_be_stopped(intent: Provision | Deprovision, last: JobRecord) -> bool:
+    launched = bool(last.job_id) and last.provider is Provider.AAP
+    return isinstance(intent, Deprovision) and last.type is JobType.PROVISION and launched

@@ -1,0 +1,201 @@
+"""Say what brings an instance one step forward.
+
+`RULES` is the table of contents of the whole system: ordered, and the first rule that applies wins.
+The watcher carries out a decision's intents; the status-writer makes the same decision on the live
+resource and carries out its ``write``.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+import msgspec
+
+from cloudkit.contracts.instance import ComputeInstance
+from cloudkit.contracts.intents import Cancel, Deprovision, Follow, Intent, Provision, Reconcile
+from cloudkit.contracts.jobs import JobRecord, JobState, JobType
+from cloudkit.contracts.subjects import ADDRESSEE_OF, Addressee
+from cloudkit.lifecycle.payload import playbook_resource
+from cloudkit.lifecycle.policy import Policy
+from cloudkit.lifecycle.situation import Situation
+
+
+class Write(StrEnum):
+    """What the status-writer does to the resource's finalizers."""
+
+    ADOPT = "adopt"
+    """Put our finalizer on it."""
+    RELEASE = "release"
+    """Take our finalizer, and what playbooks left behind, off it."""
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """What to do about an instance, and when to look again (None: when it changes)."""
+
+    because: str
+    intents: tuple[tuple[Addressee, Intent], ...] = ()
+    wake_at: datetime | None = None
+    write: Write | None = None
+
+
+Rule: TypeAlias = Callable[[Situation], Decision | None]
+
+
+def decide(instance: ComputeInstance, now: datetime, policy: Policy) -> Decision:
+    """Say what brings *instance* one step forward. Raises `Malformed` if its spec is no object."""
+    situation = Situation(instance, now, policy)
+    decisions = (rule(situation) for rule in RULES)
+    first = next(decision for decision in decisions if decision is not None)
+    return _keep_the_status_up_to_date(first, situation)
+
+
+def leave_a_released_instance_alone(s: Situation) -> Decision | None:
+    if s.deleting and not s.instance.adopted:
+        return Decision(because="it is being deleted and not ours to hold")
+    return None
+
+
+def adopt_before_anything_runs(s: Situation) -> Decision | None:
+    if s.instance.adopted:
+        return None
+    return _reconcile(s, because="it has no finalizer of ours yet", write=Write.ADOPT)
+
+
+def stop_what_runs_before_cleaning_up(s: Situation) -> Decision | None:
+    job = s.active
+    if not s.deleting or job is None or job.type is JobType.DEPROVISION:
+        return None
+    if job.provider is s.policy.provider_for(s.instance):
+        return _deprovision(s, because=f"it is being deleted while job {job.number} runs")
+    return Decision(
+        because=f"job {job.number} of another provider must end before the machine can go",
+        intents=((ADDRESSEE_OF[job.provider], Cancel(**_about(s, job.number))),),
+        wake_at=s.now + s.policy.repeat_after,
+    )
+
+
+def wait_for_the_active_job(s: Situation) -> Decision | None:
+    job = s.active
+    if job is None:
+        return None
+    return Decision(
+        because=f"job {job.number} is {job.state.lower()}",
+        intents=(_follow(s, job),) if s.without_news else (),
+        wake_at=s.now + s.policy.follow_after,
+    )
+
+
+def release_after_a_successful_cleanup(s: Situation) -> Decision | None:
+    job = s.newest
+    if not s.deleting or job is None:
+        return None
+    if (job.type, job.state) != (JobType.DEPROVISION, JobState.SUCCEEDED):
+        return None
+    return _reconcile(s, because="its machine is gone", write=Write.RELEASE)
+
+
+def leave_a_canceled_job_to_people(s: Situation) -> Decision | None:
+    if not s.canceled:
+        return None
+    return Decision(because="its job was canceled in AAP: whoever did that has a reason")
+
+
+def stop_after_the_last_attempt(s: Situation) -> Decision | None:
+    if not s.given_up:
+        return None
+    return Decision(because=f"{s.work} failed {s.policy.max_attempts} times: a person has to look")
+
+
+def wait_before_trying_again(s: Situation) -> Decision | None:
+    if s.next_try_at <= s.now:
+        return None
+    return Decision(because="its job failed: trying again after a while", wake_at=s.next_try_at)
+
+
+def remove_the_machine(s: Situation) -> Decision | None:
+    return _deprovision(s, because="it is being deleted") if s.deleting else None
+
+
+def provision_what_the_spec_asks_for(s: Situation) -> Decision | None:
+    if s.in_sync:
+        return None
+    provision = Provision(
+        **_about(s, s.next_number),
+        config_version=s.version,
+        attempt=s.next_attempt,
+        resource=playbook_resource(s.instance, s.version),
+    )
+    return _ask(s, provision, because="its spec is not applied yet")
+
+
+def leave_a_settled_instance_alone(_: Situation) -> Decision | None:
+    return Decision(because="its spec is applied")
+
+
+RULES: tuple[Rule, ...] = (
+    leave_a_released_instance_alone,
+    adopt_before_anything_runs,
+    stop_what_runs_before_cleaning_up,
+    wait_for_the_active_job,
+    release_after_a_successful_cleanup,
+    leave_a_canceled_job_to_people,
+    stop_after_the_last_attempt,
+    wait_before_trying_again,
+    remove_the_machine,
+    provision_what_the_spec_asks_for,
+    leave_a_settled_instance_alone,
+)
+
+
+def _deprovision(s: Situation, because: str) -> Decision:
+    deprovision = Deprovision(
+        **_about(s, s.next_number),
+        attempt=s.next_attempt,
+        resource=playbook_resource(s.instance, s.version),
+    )
+    return _ask(s, deprovision, because)
+
+
+def _follow(s: Situation, job: JobRecord) -> tuple[Addressee, Intent]:
+    return ADDRESSEE_OF[job.provider], Follow(**_about(s, job.number))
+
+
+def _about(s: Situation, number: int) -> dict[str, Any]:
+    """What every intent to a provider says of the instance."""
+    return {
+        "instance": s.instance.ref,
+        "born": s.instance.metadata.creation_timestamp,
+        "newest": s.newest,
+        "number": number,
+    }
+
+
+def _ask(s: Situation, intent: Intent, because: str) -> Decision:
+    addressee = ADDRESSEE_OF[s.policy.provider_for(s.instance)]
+    return Decision(because=because, intents=((addressee, intent),), wake_at=s.now + s.policy.repeat_after)
+
+
+def _reconcile(s: Situation, because: str, write: Write) -> Decision:
+    return Decision(
+        because=because,
+        intents=(_to_status_writer(s),),
+        wake_at=s.now + s.policy.repeat_after,
+        write=write,
+    )
+
+
+def _to_status_writer(s: Situation) -> tuple[Addressee, Intent]:
+    return Addressee.STATUS, Reconcile(instance=s.instance.ref)
+
+
+def _keep_the_status_up_to_date(decision: Decision, s: Situation) -> Decision:
+    """Whatever is decided, the status must not go on telling of an older spec, or of no deletion."""
+    if not s.instance.adopted or decision.write is not None or not s.status_is_behind:
+        return decision
+    again = s.now + s.policy.repeat_after
+    return msgspec.structs.replace(
+        decision,
+        intents=(*decision.intents, _to_status_writer(s)),
+        wake_at=min(decision.wake_at or again, again),
+    )

@@ -1,0 +1,52 @@
+"""The job history of one instance: looking things up in it, and joining what is learned into it."""
+
+from collections.abc import Iterable
+from operator import attrgetter
+
+import msgspec
+
+from cloudkit.contracts.jobs import JobRecord, JobState, JobType
+
+
+def newest(jobs: Iterable[JobRecord], type: JobType | None = None) -> JobRecord | None:
+    """The job with the highest number (of one *type*), or None."""
+    return max((job for job in jobs if type in (None, job.type)), key=attrgetter("number"), default=None)
+
+
+def active(jobs: Iterable[JobRecord]) -> JobRecord | None:
+    """The job that may be running. A number is only taken once the one before is closed, so it is
+    the newest or none."""
+    job = newest(jobs)
+    return None if job is None or job.closed else job
+
+
+def join(known: Iterable[JobRecord], learned: Iterable[JobRecord]) -> tuple[JobRecord, ...]:
+    """Both histories in one, oldest first. In any order, and any number of times, the result is the
+    same: of two records of one number the closed one wins, then the higher revision."""
+    jobs: dict[int, JobRecord] = {}
+    for job in (*known, *learned):
+        if job.number not in jobs or _precedence(job) > _precedence(jobs[job.number]):
+            jobs[job.number] = msgspec.structs.replace(job, claimant="")
+    return _superseded(sorted(jobs.values(), key=attrgetter("number")))
+
+
+def trim(jobs: tuple[JobRecord, ...], limit: int) -> tuple[JobRecord, ...]:
+    """The newest *limit* jobs, and in any case the newest of each type: what decides is never lost."""
+    kept = {job.number for job in jobs[-limit:]} | {
+        job.number for type in JobType if (job := newest(jobs, type)) is not None
+    }
+    return tuple(job for job in jobs if job.number in kept)
+
+
+def _precedence(job: JobRecord) -> tuple[bool, int, object, str]:
+    return job.closed, job.revision, job.timestamp, job.job_id
+
+
+def _superseded(jobs: list[JobRecord]) -> tuple[JobRecord, ...]:
+    """A later number was taken, so an older job that looks open has ended; nobody saw how."""
+    return tuple(
+        msgspec.structs.replace(job, state=JobState.UNKNOWN, message="Ended unobserved")
+        if not job.closed and job is not jobs[-1]
+        else job
+        for job in jobs
+    )

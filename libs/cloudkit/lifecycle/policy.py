@@ -1,0 +1,37 @@
+"""The choices of the operator that decisions depend on."""
+
+from datetime import timedelta
+
+import msgspec
+
+from cloudkit.contracts.instance import PROVIDER_ANNOTATION, ComputeInstance
+from cloudkit.contracts.jobs import Provider
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """How patient, and with whom. The same in the watcher and the status-writer.
+
+    ``providers`` are those that this installation runs. A failed job is tried again
+    ``retry_base`` after its failure, then after twice that and so on up to ``retry_max``, at most
+    ``max_attempts`` times in all. A decision is repeated after ``repeat_after`` until its effect
+    shows; after ``follow_after`` without news of a running job somebody asks for it.
+    """
+
+    provider: Provider = Provider.AAP
+    providers: frozenset[Provider] = frozenset({Provider.AAP})
+    retry_base: timedelta = timedelta(minutes=2)
+    retry_max: timedelta = timedelta(minutes=30)
+    max_attempts: int = 5
+    max_job_history: int = 10
+    repeat_after: timedelta = timedelta(seconds=60)
+    follow_after: timedelta = timedelta(minutes=5)
+
+    def provider_for(self, instance: ComputeInstance) -> Provider:
+        """Who runs the next job: the instance's annotation, if it names a provider that runs here."""
+        asked = instance.metadata.annotations.get(PROVIDER_ANNOTATION, "")
+        return next((provider for provider in self.providers if provider == asked), self.provider)
+
+    def backoff(self, attempt: int) -> timedelta:
+        """How long after the failure of *attempt* (1, 2, …) the next one starts."""
+        doublings = min(max(attempt - 1, 0), 32)
+        return min(self.retry_base * (1 << doublings), self.retry_max)

@@ -1,0 +1,84 @@
+"""Say what the status of an instance is, from what it was and what was learned of its jobs.
+
+A join: every event may come late, twice or out of order, and the history ends up the same.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from cloudkit.contracts.events import JobEvent
+from cloudkit.contracts.instance import ComputeInstance, ComputeInstanceStatus, JobSummary, Phase
+from cloudkit.contracts.jobs import JobRecord, JobState, JobType
+from cloudkit.lifecycle.conditions import dated, findings, notice, standing_notice
+from cloudkit.lifecycle.config_version import applied_version
+from cloudkit.lifecycle.history import join, newest, trim
+from cloudkit.lifecycle.policy import Policy
+from cloudkit.lifecycle.situation import Situation
+
+
+def project(
+    instance: ComputeInstance, events: Iterable[JobEvent], now: datetime, policy: Policy
+) -> ComputeInstanceStatus:
+    """The status of *instance* once *events* of its uid are known. *now* dates what changes.
+
+    Claims and delays are no jobs: they show as the reason of a condition until a job comes.
+    Raises `Malformed` if the spec is no object.
+    """
+    learned = tuple(event for event in events if event.instance == instance.ref)
+    jobs = join(instance.jobs, (event.job for event in learned if event.job.job_id))
+    told = notice(learned, jobs)
+    if told is None and newest(jobs) == newest(instance.jobs):
+        told = standing_notice(Situation(instance, now, policy))
+    jobs = trim(jobs, policy.max_job_history)
+    status = replace(instance.status, jobs=jobs, reconciled_config_version=_reconciled(instance, jobs))
+    known = Situation(replace(instance, status=status), now, policy)
+    return replace(
+        status,
+        phase=phase(known),
+        provision_job=_summary(newest(jobs, JobType.PROVISION)),
+        deprovision_job=_summary(newest(jobs, JobType.DEPROVISION)),
+        desired_config_version=known.version,
+        observed_generation=instance.metadata.generation,
+        conditions=dated(instance, findings(known, told), now),
+    )
+
+
+def phase(situation: Situation) -> Phase:
+    """One word for an instance, whose status has its jobs up to date already."""
+    if situation.deleting:
+        return Phase.DELETING
+    if situation.in_sync:
+        return Phase.READY
+    job = situation.last_try
+    failed = job is not None and job.state in (JobState.FAILED, JobState.CANCELED)
+    return Phase.FAILED if failed and situation.active is None else Phase.PROGRESSING
+
+
+def status_patch(before: ComputeInstanceStatus, after: ComputeInstanceStatus) -> dict[str, Any]:
+    """A JSON merge patch that makes *before* into *after*: only our fields, only what changed,
+    None for what goes. Empty if nothing changed."""
+    old, new = msgspec.to_builtins(before), msgspec.to_builtins(after)
+    keys = (*new, *(key for key in old if key not in new))
+    return {key: new.get(key) for key in keys if old.get(key) != new.get(key)}
+
+
+def _reconciled(instance: ComputeInstance, jobs: tuple[JobRecord, ...]) -> str:
+    """The version that the machine has, as far as a job's success shows it."""
+    succeeded = (job for job in jobs if job.state is JobState.SUCCEEDED)
+    job = newest(succeeded, JobType.PROVISION)
+    return instance.status.reconciled_config_version if job is None else applied_version(instance, job)
+
+
+def _summary(job: JobRecord | None) -> JobSummary | None:
+    if job is None:
+        return None
+    return JobSummary(
+        id=job.job_id,
+        state=job.state,
+        message=job.message,
+        block_deletion_on_failure=job.block_deletion_on_failure,
+    )

@@ -1,0 +1,112 @@
+"""Everything that a decision depends on, and what follows from it at once."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from cloudkit.contracts.instance import ComputeInstance, Phase
+from cloudkit.contracts.jobs import JobRecord, JobState, JobType
+from cloudkit.lifecycle.config_version import applied_version, config_version
+from cloudkit.lifecycle.history import active, newest
+from cloudkit.lifecycle.policy import Policy
+
+
+@dataclass(frozen=True)
+class Situation:
+    """An instance as it is, the time, and the operator's choices."""
+
+    instance: ComputeInstance
+    now: datetime
+    policy: Policy
+
+    @cached_property
+    def version(self) -> str:
+        """The config version of the spec as it is. Raises `Malformed` if the spec is no object."""
+        return config_version(self.instance.spec)
+
+    @property
+    def deleting(self) -> bool:
+        return self.instance.deleting
+
+    @property
+    def work(self) -> JobType:
+        """What is to be done with the machine."""
+        return JobType.DEPROVISION if self.deleting else JobType.PROVISION
+
+    @cached_property
+    def newest(self) -> JobRecord | None:
+        return newest(self.instance.jobs)
+
+    @cached_property
+    def active(self) -> JobRecord | None:
+        """The job that may be running."""
+        return active(self.instance.jobs)
+
+    @cached_property
+    def provisioned(self) -> JobRecord | None:
+        """The newest provision job."""
+        return newest(self.instance.jobs, JobType.PROVISION)
+
+    @cached_property
+    def in_sync(self) -> bool:
+        """Whether the newest provision job applied the spec as it is now."""
+        job = self.provisioned
+        if job is None or job.state is not JobState.SUCCEEDED:
+            return False
+        return applied_version(self.instance, job) == self.version
+
+    @cached_property
+    def last_try(self) -> JobRecord | None:
+        """The newest job that tried what is to be done now; None when this is something new."""
+        job = newest(self.instance.jobs, self.work)
+        if job is None or self.deleting:
+            return job
+        return job if job.config_version == self.version else None
+
+    @property
+    def next_number(self) -> int:
+        return self.newest.number + 1 if self.newest else 1
+
+    @property
+    def next_attempt(self) -> int:
+        return self.last_try.attempt + 1 if self.last_try else 1
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the last attempt that the policy grants has failed."""
+        job = self.last_try
+        return job is not None and _failed(job) and job.attempt >= self.policy.max_attempts
+
+    @property
+    def canceled(self) -> bool:
+        """Whether a person stopped the last try in AAP."""
+        return self.last_try is not None and self.last_try.state is JobState.CANCELED
+
+    @property
+    def next_try_at(self) -> datetime:
+        """When the back-off after a failed try is over; not in the future if there is none."""
+        job = self.last_try
+        if job is None or not _failed(job):
+            return self.now
+        # Never further off than one back-off, whatever the clock said that stamped the failure.
+        return min(job.timestamp, self.now) + self.policy.backoff(job.attempt)
+
+    @property
+    def without_news(self) -> bool:
+        """Whether the active job has not been heard of for long."""
+        # Not "later than": a clock that was set back must not make us wait for ever.
+        return self.active is not None and (abs(self.now - self.active.timestamp) >= self.policy.follow_after)
+
+    @property
+    def status_is_behind(self) -> bool:
+        """Whether the status does not speak of the resource as it is now."""
+        status, metadata = self.instance.status, self.instance.metadata
+        return (
+            status.observed_generation != metadata.generation
+            or self.deleting != (status.phase is Phase.DELETING)
+            or (self.in_sync and status.reconciled_config_version != self.version)
+        )
+
+
+def _failed(job: JobRecord) -> bool:
+    return job.closed and job.state not in (JobState.SUCCEEDED, JobState.CANCELED)

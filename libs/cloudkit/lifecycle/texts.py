@@ -1,0 +1,35 @@
+"""What the resource says of a job in each state. Operators compare these with their runbooks."""
+
+from cloudkit.contracts.jobs import JobState, JobType
+
+MAX_MESSAGE_BYTES = 2048
+
+_PROVISION = {
+    JobState.PENDING: "Job queued",
+    JobState.WAITING: "Job queued",
+    JobState.RUNNING: "Job running",
+    JobState.SUCCEEDED: "Job completed successfully",
+    JobState.FAILED: "AAP job failed",
+    JobState.CANCELED: "Job canceled",
+    JobState.UNKNOWN: "Job state unknown",
+}
+_DEPROVISION = _PROVISION | {
+    JobState.PENDING: "Deprovision job triggered",
+    JobState.WAITING: "Deprovision job triggered",
+    JobState.RUNNING: "Deprovision job triggered",
+    JobState.SUCCEEDED: "Deprovision completed",
+}
+
+
+def job_message(type: JobType, state: JobState, details: str = "") -> str:
+    """One line on a job of *type* in *state*; *details* say why it failed, or what it waits for."""
+    text = (_PROVISION if type is JobType.PROVISION else _DEPROVISION)[state]
+    return shorten(f"{text}: {details}" if details else text)
+
+
+def shorten(text: str, limit: int = MAX_MESSAGE_BYTES) -> str:
+    """*text* in at most *limit* bytes of UTF-8, cut at a word."""
+    if len(text.encode()) <= limit:
+        return text
+    cut = text.encode()[: limit - len(" …".encode())].decode(errors="ignore")
+    return cut.rsplit(maxsplit=1)[0] + " …" if " " in cut else cut + " …"

@@ -16,6 +16,7 @@ from cloudkit.runtime.settings.kinds import (
     text,
     url,
 )
+from cloudkit.runtime.settings.policy import PolicySettings
 from cloudkit.runtime.settings.shared import CommonSettings, LogFormat, LogLevel, NamespaceSettings
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "LogFormat",
     "LogLevel",
     "NamespaceSettings",
+    "PolicySettings",
     "Row",
     "Secret",
     "choice",

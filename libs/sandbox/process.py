@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +34,12 @@ class DidNotStart(RuntimeError):
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """What to run under which *name*. ``ready_file`` None: it is ready once it runs."""
+    """What to run, under which name. ``environment`` is the whole of it, or None for that of this
+    process. Without a ``ready_file`` the child is ready once it runs."""
 
     name: str
     arguments: tuple[str, ...]
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] | None = None
     ready_file: Path | None = None
 
 
@@ -50,6 +51,8 @@ class Process:
         self.log = log
         self.wanted = False
         """Whether it should be running: what tells an end that was asked for from one that was not."""
+        self.said: dict[str, Any] = {}
+        """What it said when it last was ready."""
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -85,7 +88,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **self.command.environment},
+                env=self.command.environment,
                 start_new_session=True,
             )
         self.wanted = True
@@ -99,6 +102,7 @@ class Process:
             if time.monotonic() > give_up:
                 raise DidNotStart(f"{self.name} was not ready after {within:g} s.\n{self.tail()}")
             await asyncio.sleep(LOOK_EVERY)
+        self.said = said
         return said
 
     def _said(self) -> dict[str, Any] | None:

@@ -31,7 +31,9 @@ CommandFrom = Callable[..., Command]
 def child(tmp_path: Path) -> CommandFrom:
     """Makes the command of a child from the Python that it runs."""
 
-    def command(code: str = SLEEPER, name: str = "child", **environment: str) -> Command:
+    def command(
+        code: str = SLEEPER, name: str = "child", environment: dict[str, str] | None = None
+    ) -> Command:
         program, ready_file = tmp_path / f"{name}.py", tmp_path / f"{name}.ready"
         program.write_text(READY + textwrap.dedent(code))
         arguments = (sys.executable, "-I", "-S", str(program), str(ready_file))
@@ -81,7 +83,8 @@ async def test_children_of_one_wave_start_side_by_side_and_answer_in_order(
 async def test_a_child_gets_the_environment_of_its_command(
     supervisor: Supervisor, child: CommandFrom
 ) -> None:
-    (said,) = await supervisor.start(child("ready(got=os.environ['GIVEN']); time.sleep(600)", GIVEN="this"))
+    told = child("ready(got=os.environ['GIVEN']); time.sleep(600)", environment={"GIVEN": "this"})
+    (said,) = await supervisor.start(told)
     assert said["got"] == "this"
 
 

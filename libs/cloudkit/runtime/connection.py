@@ -93,6 +93,11 @@ class Connection:
         with _translated("an inbox"):
             return await self._client.subscribe(self._client.new_inbox(), cb=heard)
 
+    async def drain(self, inbox: Subscription) -> None:
+        """Stop listening, after everything that is on its way was heard."""
+        with suppress(nats.errors.Error, TimeoutError):
+            await asyncio.wait_for(inbox.drain(), REQUEST_TIMEOUT)  # type: ignore[no-untyped-call]  # nats-py's
+
     async def unsubscribe(self, inbox: Subscription) -> None:
         """Stop listening; what arrives from now on is dropped."""
         with suppress(nats.errors.Error):  # it went with its connection

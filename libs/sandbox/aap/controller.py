@@ -1,0 +1,325 @@
+"""The controller: launches, cancels and ends jobs. Knows nothing of HTTP.
+
+Whoever calls says `advance` first, which brings everything to the present; whatever a job does on
+its own stands in the agenda.
+"""
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TypeAlias
+
+import msgspec
+
+from cloudkit.runtime.ports import Clock
+from sandbox.aap.agenda import Agenda
+from sandbox.aap.audit import AuditEntry, AuditEvent
+from sandbox.aap.catalog import DEFAULT_TEMPLATES, Catalog
+from sandbox.aap.jobs import Jobs
+from sandbox.aap.machines import Machines
+from sandbox.aap.model import Job, JobKind, Node, Order, Status, Template, TemplateKind
+from sandbox.aap.playbooks import Outcome, Playbooks
+from sandbox.aap.settings import Settings
+from sandbox.aap.subjects import Purpose, purpose_of, read_subject
+
+WORKFLOW_FAILED = "No error handling paths found, marking workflow as failed"
+TRACEBACK = (
+    "Traceback (most recent call last):\n"
+    '  File "/var/lib/awx/venv/awx/lib/python3.11/site-packages/awx/main/tasks/jobs.py", line 588, in run\n'
+    "RuntimeError: the execution environment could not be started\n"
+)
+ENDS = {
+    Outcome.SUCCESSFUL: Status.SUCCESSFUL,
+    Outcome.FAILED: Status.FAILED,
+    Outcome.ERROR: Status.ERROR,
+}
+
+JobDeed: TypeAlias = Callable[[Job, datetime], None]
+"""Something a job does, and the moment at which it was due."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """The workflow job that spawns a job, and as which slice."""
+
+    workflow: Job | None = None
+    slice_number: int = 0
+
+
+class Controller:
+    """All state of one controller."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.now = clock.now()
+        self.catalog = Catalog(DEFAULT_TEMPLATES)
+        self.playbooks = Playbooks(settings)
+        self.jobs = Jobs()
+        self.machines = Machines()
+        self.audit: list[AuditEntry] = []
+        self.agenda = Agenda()
+        self._next_id = settings.first_id
+        self._next_node_id = 1
+        self._started_of: dict[int, set[Job]] = defaultdict(set)
+        self._queue_of: dict[int, deque[Job]] = defaultdict(deque)
+
+    def advance(self) -> None:
+        """Let everything happen that is due. Time never goes back, whatever the clock does."""
+        now = max(self.now, self.clock.now())
+        self.agenda.advance(now)
+        self.now = now
+
+    # -- launching
+
+    def launch(self, order: Order, at: datetime, *, seen_after: float = 0) -> Job:
+        """A new job, or a workflow job that runs the slices of a sliced template.
+
+        *seen_after* seconds its transaction stays open: until then it has an id but nobody sees it.
+        """
+        job = self._new_job(order, at, Origin())
+        if seen_after:
+            self.agenda.after(seen_after, at, partial(self._appear, job))
+        else:
+            self._appear(job, at)
+        return job
+
+    def _new_job(self, order: Order, at: datetime, origin: Origin) -> Job:
+        template = order.template
+        sliced = order.slices > 1 and origin.workflow is None
+        workflow = template.kind is TemplateKind.WORKFLOW_JOB_TEMPLATE or sliced
+        subject = read_subject(order.extra_vars)
+        purpose = template.purpose or purpose_of(template.name)
+        job = Job(
+            id=self._next_id,
+            kind=JobKind.WORKFLOW_JOB if workflow else JobKind.JOB,
+            order=order,
+            organization=self.catalog.organization_id(template),
+            subject=subject,
+            play=self.playbooks.plan(template.name, purpose, subject),
+            created=at,
+            modified=at,
+            quoted_vars=msgspec.json.encode(order.extra_vars.decode()),
+            parent=origin.workflow,
+            slice_number=origin.slice_number,
+        )
+        self._next_id += 1
+        return job
+
+    def _appear(self, job: Job, at: datetime) -> None:
+        self.jobs.add(job)
+        self._note(AuditEvent.LAUNCH, job, at, by=job.order.user.username)
+        self._plan(job, job.play.pending_seconds, at, self._begin)
+
+    def _plan(self, job: Job, seconds: float, since: datetime, deed: JobDeed) -> None:
+        """Do *deed* to *job* then, unless its future is planned anew before that."""
+        step = job.step
+
+        def do(at: datetime) -> None:
+            if job.step == step:
+                deed(job, at)
+
+        self.agenda.after(seconds, since, do)
+
+    # -- running
+
+    def _begin(self, job: Job, at: datetime) -> None:
+        if job.status is not Status.PENDING:
+            return
+        if (ahead := self._ahead_of(job)) is not None:
+            self._move(job, Status.PENDING, explanation=f"waiting for {ahead.kind}-{ahead.id} to finish")
+            self._queue_of[job.template.id].append(job)
+            return
+        self._started_of[job.template.id].add(job)
+        if job.kind is JobKind.WORKFLOW_JOB:
+            self._run_workflow(job, at)
+        else:
+            self._move(job, Status.WAITING)
+            self._plan(job, job.play.waiting_seconds, at, self._run)
+
+    def _ahead_of(self, job: Job) -> Job | None:
+        """The job that *job* must wait for; the slices of one launch never wait for each other."""
+        slice = job.parent is not None and job.parent.template.id == job.template.id
+        if job.template.allow_simultaneous or slice:
+            return None
+        return min(self._started_of[job.template.id], key=lambda other: other.id, default=None)
+
+    def _run(self, job: Job, at: datetime) -> None:
+        if job.status is not Status.WAITING:
+            return
+        self._start(job, at)
+        if job.play.outcome is not Outcome.STUCK:
+            self._plan(job, job.play.seconds, at, self._end)
+
+    def _start(self, job: Job, at: datetime) -> None:
+        job.started, job.modified = job.started or at, at
+        self._move(job, Status.RUNNING)
+        self._note(AuditEvent.START, job, at)
+
+    def _end(self, job: Job, at: datetime) -> None:
+        """The playbook is done. If it survived a cancel, its end overwrites `canceled`."""
+        status = ENDS[job.play.outcome]
+        self.finish(job, status, at, traceback=TRACEBACK if status is Status.ERROR else "")
+
+    def finish(
+        self, job: Job, status: Status, at: datetime, *, explanation: str = "", traceback: str = ""
+    ) -> None:
+        """End *job*. Its ``finished`` is stamped at its first end alone."""
+        first_end, job.finished = job.finished is None, job.finished or at
+        job.traceback = traceback
+        self._move(job, status, explanation=explanation, first_end=first_end)
+        if job.kind is JobKind.JOB and job.started is not None:
+            job.modified = at
+            self._leave_machine(job, at)
+        self._note(AuditEvent.FINISH, job, at)
+        self._make_room(job, at)
+        if job.parent is not None:
+            self._plan(job.parent, self.settings.workflow_seconds, at, self._check_workflow)
+
+    def _move(self, job: Job, status: Status, *, explanation: str = "", first_end: bool = False) -> None:
+        job.status, job.explanation, job.changing_json = status, explanation, None
+        self.jobs.moved(job, first_end=first_end)
+
+    def _leave_machine(self, job: Job, at: datetime) -> None:
+        def leave(_: datetime) -> None:
+            purpose = job.template.purpose or Purpose.OTHER
+            succeeded = job.status is Status.SUCCESSFUL
+            self.machines.leave_behind(job.subject, purpose, job=job.id, succeeded=succeeded)
+
+        self.agenda.after(self.settings.linger_seconds if job.status is Status.CANCELED else 0, at, leave)
+
+    def _make_room(self, job: Job, at: datetime) -> None:
+        self._started_of[job.template.id].discard(job)
+        queue = self._queue_of[job.template.id]
+        while queue:
+            if (following := queue.popleft()).status is Status.PENDING:
+                self._plan(following, 0, at, self._begin)
+                return
+
+    # -- workflows
+
+    def _run_workflow(self, job: Job, at: datetime) -> None:
+        self._start(job, at)
+        for slice_number, template in self._steps(job):
+            node = Node(
+                id=self._next_node_id,
+                workflow=job,
+                template=template,
+                identifier=f"{template.name}-{len(job.nodes) + 1}",
+            )
+            self._next_node_id += 1
+            job.nodes.append(node)
+            order = Order(template=template, user=job.order.user, extra_vars=job.order.extra_vars)
+            node.job = self._new_job(order, at, Origin(workflow=job, slice_number=slice_number))
+            self._appear(node.job, at)
+        self._plan(job, self.settings.workflow_seconds, at, self._check_workflow)
+
+    def _steps(self, job: Job) -> Iterator[tuple[int, Template]]:
+        if job.template.kind is TemplateKind.JOB_TEMPLATE:
+            yield from ((number, job.template) for number in range(1, job.order.slices + 1))
+        else:
+            yield from ((0, template) for template in self.catalog.node_templates(job.template))
+
+    def _check_workflow(self, job: Job, at: datetime) -> None:
+        spawned = [node.job for node in job.nodes if node.job is not None]
+        if not job.active or any(one.active for one in spawned):
+            return
+        if job.canceled_on is not None:
+            self.finish(job, Status.CANCELED, at)
+        elif any(one.failed for one in spawned):
+            self.finish(job, Status.FAILED, at, explanation=WORKFLOW_FAILED)
+        else:
+            self.finish(job, Status.SUCCESSFUL, at)
+
+    # -- canceling, forgetting
+
+    def cancel(self, job: Job, at: datetime, *, by: str) -> None:
+        """Ask an active *job* to stop: at once if it has not started, later if it runs."""
+        again, job.canceled_on = job.canceled_on is not None, job.canceled_on or at
+        self._note(AuditEvent.CANCEL, job, at, by=by)
+        if job.status is not Status.RUNNING:
+            self._stop(job, at)
+        elif job.kind is JobKind.WORKFLOW_JOB:
+            self._cancel_nodes(job, at, by=by)
+        elif job.play.survives_cancel:
+            self.finish(job, Status.CANCELED, at)
+        elif not again:
+            self._move(job, Status.RUNNING)
+            self._plan(job, job.play.cancel_seconds, at, self._stop)
+
+    def _stop(self, job: Job, at: datetime) -> None:
+        if job.active:
+            job.step += 1
+            self.finish(job, Status.CANCELED, at)
+
+    def _cancel_nodes(self, job: Job, at: datetime, *, by: str) -> None:
+        self._move(job, Status.RUNNING)
+        for node in job.nodes:
+            if node.job is not None and node.job.active:
+                self.cancel(node.job, at, by=by)
+        self._plan(job, self.settings.workflow_seconds, at, self._check_workflow)
+
+    def force(self, job: Job, status: Status, at: datetime, *, explanation: str = "") -> None:
+        """Put *job* into *status* by hand; what it would have done by itself is void."""
+        job.step += 1
+        if status is Status.PENDING:
+            self._move(job, status, explanation=explanation)
+            self._plan(job, job.play.pending_seconds, at, self._begin)
+        elif status is Status.WAITING:
+            self._move(job, status, explanation=explanation)
+            self._plan(job, job.play.waiting_seconds, at, self._run)
+        elif status is Status.RUNNING:
+            self._start(job, at)
+            self._plan(job, job.play.seconds, at, self._end)
+        else:
+            self.finish(job, status, at, explanation=explanation)
+
+    def purge(self, job: Job, at: datetime, *, by: str) -> None:
+        """Forget *job*."""
+        job.step += 1
+        self.jobs.remove(job)
+        if job in (queue := self._queue_of[job.template.id]):
+            queue.remove(job)
+        self._note(AuditEvent.PURGE, job, at, by=by)
+        self._make_room(job, at)
+
+    def restore(self, next_id: int) -> None:
+        """A restored backup: no jobs, ids go on from *next_id*. Machines and the audit log stay."""
+        self.jobs = Jobs()
+        self.agenda.clear()
+        self._started_of.clear()
+        self._queue_of.clear()
+        self._next_id = next_id
+        self._append(AuditEntry(sequence=self._next_sequence, at=self.now, event=AuditEvent.RESTORE))
+
+    # -- the audit log
+
+    def _note(self, event: AuditEvent, job: Job, at: datetime, *, by: str = "") -> None:
+        subject = job.subject
+        self._append(
+            AuditEntry(
+                sequence=self._next_sequence,
+                at=at,
+                event=event,
+                job=job.id,
+                kind=job.kind,
+                template=job.template.name,
+                purpose=job.template.purpose or Purpose.OTHER,
+                namespace=subject.namespace,
+                name=subject.name,
+                uid=subject.uid,
+                cloudkit_job=subject.number,
+                status=job.status,
+                by=by,
+                parent=job.parent.id if job.parent is not None else 0,
+            )
+        )
+
+    @property
+    def _next_sequence(self) -> int:
+        return len(self.audit) + 1
+
+    def _append(self, entry: AuditEntry) -> None:
+        self.audit.append(entry)

@@ -1,0 +1,128 @@
+"""What every request meets before and after its view: counting, faults, tokens, scopes, refusals."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
+
+from aiohttp import hdrs, web
+
+from sandbox.aap.answers import (
+    Answer,
+    forbidden,
+    method_not_allowed,
+    not_found,
+    unauthenticated,
+)
+from sandbox.aap.controller import Controller
+from sandbox.aap.faults import Fault, FaultKind, Faults
+from sandbox.aap.model import User
+
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+PREFIXES = ("/api/controller/v2", "/api/v2")
+CONTROLLER = web.AppKey("controller", Controller)
+FAULTS = web.AppKey("faults", Faults)
+TOKENS: web.AppKey[dict[str, User]] = web.AppKey("tokens", dict)
+COUNTS: web.AppKey[Counter[str]] = web.AppKey("counts", Counter)
+USER = web.RequestKey("user", User)
+FAULT = web.RequestKey("fault", Fault)
+LATE = frozenset({FaultKind.DROP_AFTER, FaultKind.COMMIT_LATE, FaultKind.LAUNCH_LATE})
+"""Faults that let the request be handled, and lose the answer."""
+
+
+@web.middleware
+async def meet(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Bring the controller to the present, then let *handler* see the request, unless a fault,
+    a missing token or the token's scope forbids."""
+    request.app[CONTROLLER].advance()
+    if request.path.startswith("/sandbox/"):
+        return await _answered(request, handler)
+    if not request.path.endswith("/"):
+        query = f"?{request.query_string}" if request.query_string else ""
+        return web.Response(status=301, headers={hdrs.LOCATION: f"{request.path}/{query}"})
+    _count(request)
+    fault = request.app[FAULTS].strike(request.method, _path(request))
+    if fault is None:
+        return await _answered(request, _authenticated(handler))
+    return await _meet_fault(request, _authenticated(handler), fault)
+
+
+async def _meet_fault(request: web.Request, handler: Handler, fault: Fault) -> web.StreamResponse:
+    controller = request.app[CONTROLLER]
+    if fault.latency:
+        await controller.clock.sleep(fault.latency)
+        controller.advance()
+    if fault.kind is FaultKind.DROP:
+        return _dropped(request)
+    if fault.kind is FaultKind.LOGIN:
+        return web.Response(status=302, headers={hdrs.LOCATION: "/migrations_notran/"})
+    if fault.kind is FaultKind.ANSWER:
+        return _instead(fault)
+    request[FAULT] = fault
+    response = await _answered(request, handler)
+    return _dropped(request) if fault.kind in LATE else response
+
+
+def _instead(fault: Fault) -> web.Response:
+    headers = {hdrs.RETRY_AFTER: fault.retry_after} if fault.retry_after else {}
+    html = fault.body.lstrip().startswith("<")
+    return web.Response(
+        status=fault.status,
+        text=fault.body,
+        headers=headers,
+        content_type="text/html" if html else "application/json",
+    )
+
+
+def _dropped(request: web.Request) -> web.Response:
+    """Break the connection; what is returned reaches nobody."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
+async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except Answer as answer:
+        return answer.response()
+    except web.HTTPMethodNotAllowed:
+        return method_not_allowed(request.method).response()
+    except web.HTTPNotFound:
+        return not_found("The requested resource could not be found.").response()
+
+
+def _authenticated(handler: Handler) -> Handler:
+    async def authenticate(request: web.Request) -> web.StreamResponse:
+        if _path(request) == "/ping/" or isinstance(request.match_info.http_exception, web.HTTPNotFound):
+            return await handler(request)
+        user = _user(request.headers, request.app[TOKENS])
+        if request.method not in ("GET", "HEAD", "OPTIONS") and user.scope == "read":
+            raise forbidden()
+        request[USER] = user
+        return await handler(request)
+
+    return authenticate
+
+
+def _user(headers: Mapping[str, str], tokens: Mapping[str, User]) -> User:
+    scheme, _, token = headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    if scheme.lower() != "bearer" or (user := tokens.get(token.strip())) is None:
+        raise unauthenticated()
+    return user
+
+
+def _path(request: web.Request) -> str:
+    """The path below the base, as fault patterns see it."""
+    for base in PREFIXES:
+        if request.path.startswith(base):
+            return request.path[len(base) :]
+    return request.path
+
+
+def _count(request: web.Request) -> None:
+    resource = request.match_info.route.resource
+    route = resource.canonical if resource is not None else "unknown"
+    for base in PREFIXES:
+        route = route.removeprefix(base)
+    request.app[COUNTS][f"{request.method} {route}"] += 1

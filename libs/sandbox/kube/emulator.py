@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 import jsonpatch, jsonschema_rs, msgspec, yaml
 from aiohttp import web
+from sandbox.kube import protobuf
 
 enc = msgspec.json.Encoder().encode
 dec = msgspec.json.Decoder().decode
@@ -954,9 +955,10 @@ class Emulator:
                 prev = ps
                 continue
             c = {p for p in ps & mine.keys() if p[-1] != "." and lf.get(p) != mine[p]}
+            using = f" using {e['apiVersion']}" if e["operation"] == "Update" else ""
             if c and not force:
                 conf += [
-                    self.cause(dotted(p), f'conflict with "{e["manager"]}"', "FieldManagerConflict")
+                    self.cause(dotted(p), f'conflict with "{e["manager"]}"{using}', "FieldManagerConflict")
                     for p in c
                 ]
             others.append((e, ps - c))
@@ -1788,7 +1790,13 @@ class Emulator:
         if m == "PATCH":
             o, w, code = self.patch(r, ns, name, ct, raw, q, subres, mgr)
             return self.js(self.view(r, o), code, w)
-        body = yaml.safe_load(raw) if "yaml" in ct else dec(raw)
+        if ct == protobuf.CONTENT_TYPE:
+            try:
+                body = protobuf.read_object(raw)
+            except protobuf.UnknownObject as e:
+                raise ApiError(415, "UnsupportedMediaType", f"{e}; `kubectl apply -f` sends JSON")
+        else:
+            body = yaml.safe_load(raw) if "yaml" in ct else dec(raw)
         if not isinstance(body, dict):
             raise bad("the object provided is unrecognized")
         body = self.ingest(r, body)

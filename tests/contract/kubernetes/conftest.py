@@ -13,6 +13,7 @@ from secrets import token_hex
 from typing import Any
 
 import pytest
+
 from contract.kubernetes.client import CRDS, NAMESPACES, Client, open_client
 from contract.kubernetes.kubeconfig import Kubeconfig
 from contract.kubernetes.specimens import COLLECTION, CRD, Specimens

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from contract.kubernetes.client import Client
 
 GROUP = "conformance.cloudkit.openshift.io"

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from contract.kubernetes.client import Client
 from contract.kubernetes.specimens import Specimens
 

@@ -1,6 +1,7 @@
 """Discovery, OpenAPI, health, and the tables that kubectl prints."""
 
 import pytest
+
 from contract.kubernetes.client import TABLE, Client
 from contract.kubernetes.specimens import API_VERSION, GROUP, KIND, PLURAL, VERSION, Specimens
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from contract.kubernetes.client import PATIENCE, Client
+
+from contract.kubernetes.client import NAMESPACES, PATIENCE, Client
 from contract.kubernetes.kubeconfig import Kubeconfig
 from contract.kubernetes.specimens import Specimens
 
@@ -250,3 +251,21 @@ async def test_kubectl_api_resources_lists_the_crd(kubectl: Kubectl) -> None:
     out = await kubectl("api-resources", "--api-group=conformance.cloudkit.openshift.io", "--no-headers")
     expected = ["specimens", "spm", "conformance.cloudkit.openshift.io/v1alpha1", "true"]
     assert out.split() == [*expected, "Specimen"]
+
+
+async def test_kubectl_creates_a_namespace_a_secret_and_a_config_map(
+    kubectl: Kubectl, client: Client, namespace: str, name: str
+) -> None:
+    await kubectl("create", "namespace", name)
+    await kubectl("create", "secret", "generic", name, "--from-literal=password=b")
+    await kubectl("create", "configmap", name, "--from-literal=a=1", "--from-literal=b=")
+    secret = (await client.get(f"{NAMESPACES}/{namespace}/secrets/{name}")).expect(200)
+    config_map = (await client.get(f"{NAMESPACES}/{namespace}/configmaps/{name}")).expect(200)
+    assert (secret["data"], config_map["data"]) == ({"password": "Yg=="}, {"a": "1", "b": ""})
+    (await client.delete(f"{NAMESPACES}/{name}")).expect(200)
+
+
+async def test_kubectl_auth_can_i_answers_yes_and_no(kubectl: Kubectl) -> None:
+    assert await kubectl("auth", "can-i", "create", "specimens") == "yes"
+    _, answer, _ = await kubectl.finish("auth", "can-i", "create", "specimens", "--as=nobody")
+    assert answer.strip() == "no"

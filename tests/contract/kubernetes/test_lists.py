@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
+
 from contract.kubernetes.client import NAMESPACES, Client
 from contract.kubernetes.specimens import API_VERSION, PLURAL, Specimens
 

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+
 from contract.kubernetes.client import JSON, JSON_PATCH, NAMESPACES, STRATEGIC_PATCH, Client
 from contract.kubernetes.specimens import Specimens
 

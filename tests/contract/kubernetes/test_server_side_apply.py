@@ -3,7 +3,7 @@
 from typing import Any
 
 from contract.kubernetes.client import APPLY_PATCH, Client
-from contract.kubernetes.specimens import Specimens, condition
+from contract.kubernetes.specimens import API_VERSION, Specimens, condition
 
 
 def owners(body: dict[str, Any]) -> set[tuple[str, str]]:
@@ -160,7 +160,8 @@ async def test_a_field_belongs_to_whoever_changed_it_last_before_the_first_apply
         (await client.patch(path, {"spec": {"cores": cores}}, fieldManager=manager)).expect(200)
     body = specimens.manifest(name, {"size": "small", "cores": 9})
     error = (await client.apply(path, body, "bob")).failure(409, "Conflict")
-    assert error["message"] == 'Apply failed with 1 conflict: conflict with "late": .spec.cores'
+    [cause] = error["details"]["causes"]
+    assert (cause["message"], cause["field"]) == (f'conflict with "late" using {API_VERSION}', ".spec.cores")
 
 
 async def test_conditions_of_two_managers_are_merged_by_type(

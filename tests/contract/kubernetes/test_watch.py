@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import pytest
+
 from contract.kubernetes.client import TABLE, Client, types
 from contract.kubernetes.specimens import API_VERSION, KIND, PLURAL, Specimens
 

@@ -64,6 +64,8 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     every event of the job: of two records of one job the higher revision is the newer. 0 in either
     marks a record that another controller wrote.
 
+    ``template`` names what was launched, or is about to be; it stays in the log.
+
     ``timestamp`` is when the record was made, by the clock of the service that made it;
     ``started_at`` and ``finished_at`` are AAP's own words. A job with ``finished_at`` is closed: its
     record never changes again.
@@ -80,6 +82,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     job_id: str = msgspec.field(default="", name="jobID")
     kind: JobKind | None = None
     config_version: str = ""
+    template: str = ""
     reason: str = ""
     message: str = ""
     started_at: datetime | None = None

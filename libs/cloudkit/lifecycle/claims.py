@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from cloudkit.contracts.events import JobEvent, JobEventName
-from cloudkit.contracts.intents import Deprovision, Provision, ProviderIntent
+from cloudkit.contracts.intents import Deprovision, ProviderIntent, Provision
 from cloudkit.contracts.jobs import JobRecord, JobState, JobType, Provider
 
 

@@ -26,7 +26,7 @@ def join(known: Iterable[JobRecord], learned: Iterable[JobRecord]) -> tuple[JobR
     jobs: dict[int, JobRecord] = {}
     for job in (*known, *learned):
         if job.number not in jobs or _precedence(job) > _precedence(jobs[job.number]):
-            jobs[job.number] = msgspec.structs.replace(job, claimant="")
+            jobs[job.number] = msgspec.structs.replace(job, claimant="", template="")
     return _superseded(sorted(jobs.values(), key=attrgetter("number")))
 
 

@@ -1,0 +1,70 @@
+"""The port to AAP's job API, as the handlers see it. `aap_poller.http_controller` is the real one."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+import msgspec
+
+from aap_poller.rows import Row
+from cloudkit.contracts.jobs import JobKind
+
+
+class TemplateKind(StrEnum):
+    """What AAP calls a template: its ``type`` values."""
+
+    JOB = "job_template"
+    WORKFLOW = "workflow_job_template"
+
+
+class Template(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that can be launched."""
+
+    id: int
+    name: str
+    type: TemplateKind
+    ask_variables_on_launch: bool = False
+
+
+class Controller(Protocol):
+    """AAP's job API.
+
+    Every call raises `Unreachable` (nothing was sent), `Unanswered` (it may have been received) or a
+    `Refused` (401, 403, 404, 400 …).
+    """
+
+    async def templates(self, name: str) -> Sequence[Template]:
+        """Every job template and workflow template of that name."""
+        ...
+
+    async def launch(self, template: Template, extra_vars: Mapping[str, Any]) -> Row:
+        """Start a job. `Unanswered` means that it may be running."""
+        ...
+
+    async def cancel(self, kind: JobKind, id: str) -> None:
+        """Ask for a job to be stopped; that it was, its state will tell."""
+        ...
+
+    async def job(self, kind: JobKind | None, id: str) -> Row | None:
+        """One job, or None if AAP has none of that id (and kind)."""
+        ...
+
+    async def jobs(self, ids: Collection[str]) -> Sequence[Row]:
+        """Those of *ids* that AAP has, in any order."""
+        ...
+
+    async def changed_since(self, since: datetime | None, templates: Collection[int]) -> Sequence[Row]:
+        """The jobs of *templates* created or finished at *since* or later (None: the newest alone)."""
+        ...
+
+    async def created_between(
+        self, since: datetime | None, until: datetime | None, templates: Collection[int]
+    ) -> Sequence[Row]:
+        """The jobs created at *since* or later and before *until*, oldest first, of *templates*
+        (empty: of every template)."""
+        ...
+
+    async def failure(self, row: Row) -> str:
+        """Why a failed job failed, for a person: the task, the host, and what it said."""
+        ...

@@ -1,0 +1,82 @@
+"""What aap-poller can be told, and by which environment variable."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cloudkit.runtime.settings import (
+    CommonSettings,
+    Secret,
+    duration,
+    flag,
+    integer,
+    optional,
+    path,
+    secret,
+    setting,
+    text,
+    url,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(CommonSettings):
+    """Where AAP is, what to launch there, and how patient to be. Durations are in seconds."""
+
+    aap_url: str = setting(
+        "CLOUDKIT_AAP_URL", url, doc="Base URL of the AAP controller API; ends with /api/controller."
+    )
+    aap_token: Secret = setting("CLOUDKIT_AAP_TOKEN", secret, doc="OAuth2 token with write scope.")
+    provision_template: str = setting(
+        "CLOUDKIT_AAP_PROVISION_TEMPLATE", text, doc="Name of the job or workflow template that provisions."
+    )
+    deprovision_template: str = setting(
+        "CLOUDKIT_AAP_DEPROVISION_TEMPLATE", text, doc="Name of the template that removes the machine."
+    )
+    status_poll_interval: float = setting(
+        "CLOUDKIT_AAP_STATUS_POLL_INTERVAL",
+        duration,
+        default="30s",
+        minimum=1,
+        doc="How often each running job is asked for, in case a sweep missed something.",
+    )
+    sweep_interval: float = setting(
+        "CLOUDKIT_AAP_SWEEP_INTERVAL",
+        duration,
+        default="1s",
+        minimum=0.1,
+        doc="How often AAP is asked which jobs were created or finished lately.",
+    )
+    lost_answer_timeout: float = setting(
+        "CLOUDKIT_AAP_LOST_ANSWER_TIMEOUT",
+        duration,
+        default="300s",
+        minimum=1,
+        doc="How long a launch whose answer was lost may still appear in AAP. Less than 300s is for tests.",
+    )
+    cancel_grace: float = setting(
+        "CLOUDKIT_AAP_CANCEL_GRACE",
+        duration,
+        default="5s",
+        minimum=0,
+        doc="How long after `canceled` the playbook of a job may still be running.",
+    )
+    request_timeout: float = setting(
+        "CLOUDKIT_AAP_REQUEST_TIMEOUT",
+        duration,
+        default="30s",
+        minimum=1,
+        doc="How long AAP may take to answer.",
+    )
+    concurrent_launches: int = setting(
+        "CLOUDKIT_AAP_MAX_CONCURRENT_LAUNCHES",
+        integer,
+        default="10",
+        minimum=1,
+        doc="How many launches may be under way at once, in one replica.",
+    )
+    insecure_skip_verify: bool = setting(
+        "CLOUDKIT_AAP_INSECURE_SKIP_VERIFY", flag, default="false", doc="Trust any certificate of AAP."
+    )
+    certificates: Path | None = setting(
+        "SSL_CERT_FILE", optional(path), default="", doc="CA certificates to trust, PEM."
+    )

@@ -4,15 +4,16 @@ It waits as long as it takes until NATS is there, makes sure of the streams, and
 `Bus.jobs` and `Bus.intents`; consumers are run by `cloudkit.runtime.delivery.deliver`.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
 
-from cloudkit.contracts.errors import Unanswered, Unreachable
+from cloudkit.contracts.errors import ProvisionerError, Unanswered, Unreachable
 from cloudkit.runtime import streams
-from cloudkit.runtime.connection import PART, REMIND_EVERY, Connection
+from cloudkit.runtime.connection import REMIND_EVERY, Connection
 from cloudkit.runtime.health import Health
 from cloudkit.runtime.intentboard import NatsIntents
 from cloudkit.runtime.jetstream import JetStream
@@ -23,6 +24,8 @@ from cloudkit.runtime.streams import StreamSizes
 
 log = structlog.get_logger(__name__)
 
+JETSTREAM = "jetstream"
+TEND_EVERY = 3.0
 LARGEST_MESSAGE = 8 * 1024 * 1024
 
 
@@ -71,7 +74,12 @@ async def connect(
             sizes=sizes,
         )
         await _ready(bus, health)
-        yield bus
+        tending = asyncio.create_task(_tend(bus, health), name="nats-streams")
+        try:
+            yield bus
+        finally:
+            tending.cancel()
+            await asyncio.gather(tending, return_exceptions=True)
     finally:
         await connection.close()
 
@@ -84,16 +92,33 @@ async def _ready(bus: Bus, health: Health) -> None:
             await streams.probe(bus.jetstream)
             await bus.ensure_streams()
         except (Unreachable, Unanswered) as error:
-            health.down(PART, error.message)
+            health.down(JETSTREAM, error.message)
             if bus.clock.monotonic() - reminded >= REMIND_EVERY:
                 reminded = bus.clock.monotonic()
                 log.warning("waiting for JetStream", waited=round(reminded - started), error=error.message)
             await bus.clock.sleep(0.25)
         else:
             break
-    health.up(PART)
+    health.up(JETSTREAM)
     if bus.jetstream.connection.max_payload < LARGEST_MESSAGE:
         log.warning(
             "NATS takes only small messages: set its max_payload to 8MB",
             max_payload=bus.jetstream.connection.max_payload,
         )
+
+
+async def _tend(bus: Bus, health: Health) -> None:
+    """Make streams again that were lost while we run: a service that only publishes would never notice.
+
+    Each round also hears the server's time.
+    """
+    while True:
+        await bus.clock.sleep(TEND_EVERY)
+        try:
+            await bus.ensure_streams()
+        except ProvisionerError as error:
+            if health.parts().get(JETSTREAM) != error.message:
+                log.warning("JetStream does not serve us", because=error.message)
+            health.down(JETSTREAM, error.message)
+        else:
+            health.up(JETSTREAM)

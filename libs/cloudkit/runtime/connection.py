@@ -176,7 +176,7 @@ class Connection:
         except BaseException as error:
             await self._drop(client)
             if isinstance(error, TimeoutError) and last_error:
-                raise last_error[0] from error
+                raise nats.errors.Error(_why(last_error[0])) from error
             raise
         return client
 

@@ -121,14 +121,22 @@ async def _existing_or_created(jetstream: JetStream, config: dict[str, Any]) -> 
         return (await jetstream.stream_info(name)).config
     except StreamGone:
         pass
-    try:
-        created = await jetstream.api(f"STREAM.CREATE.{name}", config, _Created)
-    except JetStreamRefused as error:
-        if error.code != STREAM_NAME_IN_USE:
-            raise Misconfigured(f"stream {name} cannot be created: {error.message}", system="NATS") from error
-        return (await jetstream.stream_info(name)).config  # another service was faster
+    created = await _create(jetstream, config)
+    if created is None:  # another service was faster
+        return (await jetstream.stream_info(name)).config
     log.info("created stream", stream=name, replicas=config["num_replicas"])
-    return created.config
+    return created
+
+
+async def _create(jetstream: JetStream, config: dict[str, Any]) -> dict[str, Any] | None:
+    """The configuration of the new stream; None if there is one of that name by now."""
+    name = config["name"]
+    try:
+        return (await jetstream.api(f"STREAM.CREATE.{name}", config, _Created)).config
+    except JetStreamRefused as error:
+        if error.code == STREAM_NAME_IN_USE:
+            return None
+        raise Misconfigured(f"stream {name} cannot be created: {error.message}", system="NATS") from error
 
 
 class _Created(msgspec.Struct, frozen=True):
@@ -153,9 +161,7 @@ async def probe(jetstream: JetStream) -> None:
         raise Misconfigured(TOO_OLD, system="NATS")
     name = f"CLOUDKIT_PROBE_{uuid4().hex}"
     subject = f"cloudkit.probe.{name}"
-    await jetstream.api(
-        f"STREAM.CREATE.{name}", {"name": name, "subjects": [subject], "storage": "memory"}, _Created
-    )
+    await _create(jetstream, {"name": name, "subjects": [subject], "storage": "memory"})
     try:
         if not await _second_append_is_refused(jetstream, subject):
             raise Misconfigured(TOO_OLD, system="NATS")

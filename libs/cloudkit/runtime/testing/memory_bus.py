@@ -4,56 +4,44 @@ Messages go through their JSON here too, so a test sees what a reader on the oth
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import uuid4
 
 from cloudkit.contracts.errors import Conflict, ProvisionerError
 from cloudkit.contracts.events import JobEvent, encode_event, read_event
 from cloudkit.contracts.instance import InstanceRef
 from cloudkit.contracts.intents import Intent, encode_intent, read_intent
-from cloudkit.contracts.subjects import Addressee, intent_subject, token
+from cloudkit.contracts.subjects import Addressee, intent_subject, jobs_of_name
 from cloudkit.runtime.joblog import READ_IS_GOOD_FOR
 from cloudkit.runtime.ports import Clock, LogEpoch, Outstanding, Position
-
-
-@dataclass(frozen=True)
-class Appended:
-    """An event as it stands in the log."""
-
-    sequence: int
-    id: str
-    body: bytes
-
-    @property
-    def event(self) -> JobEvent:
-        return read_event(self.body)
 
 
 class MemoryJobLog:
     """A `cloudkit.runtime.ports.JobLog`.
 
-    ``failures`` are raised by the next calls, one each. ``lost_answers`` is how many of the next appends
-    are stored although they raise: the caller cannot know.
+    ``failures`` are raised by the next calls, one each, and nothing happens. ``lost_answers`` are raised
+    by the next appends, one each, although the event then stands in the log: the caller cannot know.
     """
 
     def __init__(self, clock: Clock, *, created: datetime | None = None) -> None:
         self._clock = clock
         self._created = created or clock.now()
-        self._appended: list[Appended] = []
-        self._sequence = 0
+        self._log: list[JobEvent] = []
+        self._of_name: dict[str, list[tuple[int, JobEvent]]] = {}
+        self._ids: set[str] = set()
         self.failures: list[ProvisionerError] = []
         self.lost_answers: list[ProvisionerError] = []
 
     @property
     def events(self) -> tuple[JobEvent, ...]:
         """Everything that was appended, oldest first."""
-        return tuple(appended.event for appended in self._appended)
+        return tuple(self._log)
 
     def lose(self) -> None:
         """Lose the log: an empty one is made in its place, now."""
-        self._appended.clear()
-        self._sequence = 0
+        self._log.clear()
+        self._of_name.clear()
+        self._ids.clear()
         self._created = self._clock.now()
 
     async def position(self, instance: InstanceRef) -> Position:
@@ -63,37 +51,39 @@ class MemoryJobLog:
     async def append(self, event: JobEvent, at: Position, *, id: str | None = None) -> Position:
         self._fail_if_told()
         sent_at = self._clock.monotonic()
-        if sent_at - at.read_at >= READ_IS_GOOD_FOR:
-            raise Conflict("what the append relies on was read too long ago")
         id = id or str(uuid4())
-        if any(appended.id == id for appended in self._appended):
-            raise Conflict(f"message id {id} was used before")
+        if sent_at - at.read_at >= READ_IS_GOOD_FOR:
+            raise Conflict("what the append relies on was read too long ago", system="memory")
+        if id in self._ids:
+            raise Conflict(f"message id {id} was used before", system="memory")
         if self._position(event.instance, read_at=sent_at).sequence != at.sequence:
-            raise Conflict(f"something newer stands under {event.instance}")
-        self._sequence += 1
-        self._appended.append(Appended(self._sequence, id, encode_event(event)))
+            raise Conflict(f"something newer stands under {event.instance}", system="memory")
+        self._store(event, id)
         if self.lost_answers:
             raise self.lost_answers.pop(0)
         return self._position(event.instance, read_at=sent_at)
 
     async def history(self, instance: InstanceRef) -> tuple[JobEvent, ...]:
         self._fail_if_told()
-        return tuple(event for event in self.events if event.instance == instance)
+        of_name = self._of_name.get(jobs_of_name(instance), [])
+        return tuple(event for _, event in of_name if event.instance.uid == instance.uid)
 
     async def epoch(self) -> LogEpoch:
         self._fail_if_told()
-        age = (self._clock.now() - self._created).total_seconds()
-        return LogEpoch(self._created.astimezone(UTC), age)
+        return LogEpoch(self._created, (self._clock.now() - self._created).total_seconds())
+
+    def _store(self, event: JobEvent, id: str) -> None:
+        as_read = read_event(encode_event(event))
+        self._ids.add(id)
+        self._log.append(as_read)
+        self._of_name.setdefault(jobs_of_name(event.instance), []).append((len(self._log), as_read))
 
     def _position(self, instance: InstanceRef, *, read_at: float) -> Position:
-        of_name = [a for a in self._appended if _same_name(a.event.instance, instance)]
-        of_uid = [a for a in of_name if a.event.instance.uid == instance.uid]
+        of_name = self._of_name.get(jobs_of_name(instance), [])
+        sequence, last = of_name[-1] if of_name else (0, None)
+        own = (event for _, event in reversed(of_name) if event.instance.uid == instance.uid)
         return Position(
-            instance=instance,
-            sequence=of_name[-1].sequence if of_name else 0,
-            read_at=read_at,
-            of_name=of_name[-1].event if of_name else None,
-            of_uid=of_uid[-1].event if of_uid else None,
+            instance=instance, sequence=sequence, read_at=read_at, of_name=last, of_uid=next(own, None)
         )
 
     def _fail_if_told(self) -> None:
@@ -145,7 +135,3 @@ class MemoryIntents:
     def _fail_if_told(self) -> None:
         if self.failures:
             raise self.failures.pop(0)
-
-
-def _same_name(one: InstanceRef, other: InstanceRef) -> bool:
-    return (token(one.namespace), token(one.name)) == (token(other.namespace), token(other.name))

@@ -82,8 +82,8 @@ class NatsServer:
     async def _end(self, how: signal.Signals) -> None:
         if self._process is None:
             return
+        self._signal(signal.SIGCONT)  # first: asyncio complains about a signal to one that has just ended
         self._signal(how)
-        self._signal(signal.SIGCONT)
         try:
             await asyncio.wait_for(self._process.wait(), STOPS_WITHIN)
         except TimeoutError:

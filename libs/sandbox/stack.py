@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sandbox.nats import NatsServer, free_ports, start_nats
+from sandbox.nats import NatsServer, start_nats
 from sandbox.process import Command, Process
 from sandbox.supervisor import Supervisor
 
@@ -107,15 +107,13 @@ async def start_stack(plan: Plan, *, say: Callable[[str], object] = log.warning)
 
 
 def _surroundings(plan: Plan) -> list[Command]:
-    aap = ("--port", str(free_ports(1)[0]), *plan.aap_arguments)  # of its own, to keep it when restarted
-    commands = [_stand_in("aap", plan, *aap)]
-    if plan.kubeconfig is None:
-        commands.append(_stand_in("kube", plan))
-    return commands
+    """The stand-ins. Started again, each keeps its address and token in its directory."""
+    aap = _stand_in("aap", plan, plan.directory / "aap", *plan.aap_arguments)
+    return [aap] if plan.kubeconfig else [aap, _stand_in("kube", plan, plan.directory)]
 
 
-def _stand_in(name: str, plan: Plan, *arguments: str) -> Command:
-    ready_file, directory = plan.directory / f"{name}.ready", plan.directory / name
+def _stand_in(name: str, plan: Plan, directory: Path, *arguments: str) -> Command:
+    ready_file = plan.directory / f"{name}.ready"
     where = ("--ready-file", str(ready_file), "--directory", str(directory))
     command = (sys.executable, "-m", f"sandbox.{name}", *where, *arguments)
     return Command(name=name, arguments=command, ready_file=ready_file)

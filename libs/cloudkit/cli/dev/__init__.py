@@ -1,0 +1,1 @@
+"""``cloudkit dev``: everything on this machine, to be used with kubectl."""

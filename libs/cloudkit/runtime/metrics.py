@@ -39,3 +39,23 @@ FEED_TROUBLES = Counter(
 UNREADABLE_INSTANCES = Counter(
     "cloudkit_unreadable_instances_total", "How often an instance was skipped that cannot be read."
 )
+
+LANE_FAILURES = Counter(
+    "cloudkit_lane_failures_total",
+    "How often work on an instance failed and is tried again, by kind of error.",
+    ["kind"],
+)
+DECISIONS = Counter(
+    "cloudkit_decisions_total",
+    "Decisions on instances, by what they asked for: a verb for each intent, or nothing.",
+    ["asked"],
+)
+STATUS_WRITES = Counter(
+    "cloudkit_status_writes_total",
+    "Writes to instances: status, adopt, release; by how they ended: written, or the kind of error.",
+    ["write", "result"],
+)
+ORPHANED_JOBS = Counter(
+    "cloudkit_orphaned_jobs_total",
+    "Jobs whose instance is gone and whose machine nobody removed: a person has to look.",
+)

@@ -17,8 +17,8 @@ class PolicySettings:
     provisioning_provider: Provider = setting(
         "CLOUDKIT_PROVISIONING_PROVIDER",
         choice(Provider),
-        default=Policy().provider,
-        doc="Who runs the jobs.",
+        default=Provider.EDA,
+        doc="Who runs the jobs: aap. (eda is the default of old, and not available yet.)",
     )
     max_attempts: int = setting(
         "CLOUDKIT_MAX_ATTEMPTS",
@@ -50,6 +50,8 @@ class PolicySettings:
     )
 
     def __post_init__(self) -> None:
+        if self.provisioning_provider is Provider.EDA:
+            raise Misconfigured("provider eda is not available yet: set CLOUDKIT_PROVISIONING_PROVIDER=aap")
         if self.retry_base > self.retry_max:
             raise Misconfigured("CLOUDKIT_RETRY_BASE must not be longer than CLOUDKIT_RETRY_MAX")
 

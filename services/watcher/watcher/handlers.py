@@ -1,0 +1,182 @@
+"""From what is seen in Kubernetes to what is asked: decide, publish, and wake up to decide again.
+
+Each instance has a lane. What is seen of it waits there until its decision is carried out, and something
+newer takes its place meanwhile; so nothing is lost while the bus is away, and what is kept never grows
+beyond the instances there are. An intent that is published twice, late or by two watchers does no harm.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from cloudkit.contracts.errors import Malformed, Unanswered, Unreachable
+from cloudkit.contracts.instance import ComputeInstance, InstanceRef
+from cloudkit.lifecycle.decide import Decision, decide
+from cloudkit.lifecycle.policy import Policy
+from cloudkit.runtime.lanes import Lane, Lanes
+from cloudkit.runtime.metrics import DECISIONS, UNREADABLE_INSTANCES
+from cloudkit.runtime.ports import Clock, Instances, Intents, Outstanding
+from watcher.asked import Asked
+
+log = structlog.get_logger()
+
+AT_ONCE = 64
+"""Instances that are attended to side by side: enough to publish hundreds of intents a second."""
+SOONEST_WAKE_UP = 0.5
+"""Seconds. Two clocks measure one wake-up; where they disagree it must not come again and again."""
+ASK_THE_BOARD_AGAIN = 1.0
+
+
+@dataclass
+class Watcher:
+    """Attends to the instances of one *namespace*, or of all of them. Needs ``lanes.working()``."""
+
+    instances: Instances
+    intents: Intents
+    clock: Clock
+    policy: Policy
+    namespace: str = ""
+    lanes: Lanes = field(init=False)
+    _known: dict[Lane, InstanceRef] = field(init=False, default_factory=dict)
+    _news: dict[Lane, ComputeInstance] = field(init=False, default_factory=dict)
+    """The newest that was seen of each instance, until it is decided on and that is carried out."""
+    _gone: dict[Lane, list[InstanceRef]] = field(init=False, default_factory=dict)
+    """Instances that vanished and whose intents may still stand on the board."""
+    _on_the_board: Sequence[Outstanding] = field(init=False, default=())
+    _asked: Asked = field(init=False, default_factory=Asked)
+
+    def __post_init__(self) -> None:
+        self.lanes = Lanes(self._attend, clock=self.clock, width=AT_ONCE)
+
+    async def before_the_list(self) -> None:
+        """Note which intents are outstanding; waits until the board can be read.
+
+        Only these may be found orphaned by the list: a newer one may be of an instance that is newer
+        than the list.
+        """
+        while True:
+            try:
+                self._on_the_board = await self.intents.outstanding(self.namespace)
+            except (Unreachable, Unanswered) as error:
+                log.warning("cannot read the outstanding intents, waiting", because=str(error))
+                await self.clock.sleep(ASK_THE_BOARD_AGAIN)
+            else:
+                return
+
+    def everything_is(self, instances: Sequence[ComputeInstance]) -> None:
+        """The whole list: attend to each, and forget those that are not on it."""
+        listed = {instance.ref for instance in instances}
+        heard_of = {intent.instance for intent in self._on_the_board} | set(self._known.values())
+        self._on_the_board = ()
+        for ref in sorted(heard_of - listed):
+            self.lost(ref)
+        for instance in instances:
+            self.saw(instance)
+        log.info("listed", instances=len(instances), vanished=len(heard_of - listed))
+
+    def saw(self, instance: ComputeInstance) -> None:
+        """An instance is there, new or changed or as before."""
+        lane = _lane(instance.ref)
+        before = self._known.get(lane)
+        if before is not None and before != instance.ref:
+            self.lost(before)
+        self._known[lane] = instance.ref
+        self._news[lane] = instance
+        self.lanes.wake(lane)
+
+    def lost(self, ref: InstanceRef) -> None:
+        """An instance is gone: nothing may be done for it any more."""
+        lane = _lane(ref)
+        if self._known.get(lane) == ref:
+            del self._known[lane]
+            self._news.pop(lane, None)
+        self._gone.setdefault(lane, []).append(ref)
+        self.lanes.wake(lane)
+
+    async def _attend(self, lane: Lane) -> None:
+        """Whatever raises here is tried again, and finds what there is to do as it was, or newer."""
+        await self._withdraw(lane)
+        try:
+            instance = self._news.get(lane) or await self._read_again(lane)
+            decision = decide(instance, self.clock.now(), self.policy) if instance is not None else None
+        except Malformed as error:
+            # Skipped until it changes: nothing can be said about it, and others must not wait for it.
+            self._news.pop(lane, None)
+            UNREADABLE_INSTANCES.inc()
+            log.warning("an instance cannot be read", instance="/".join(lane), because=str(error))
+            return
+        if instance is None or decision is None:
+            return
+        await self._carry_out(lane, instance, decision)
+        if self._news.get(lane) is instance:
+            del self._news[lane]
+
+    async def _withdraw(self, lane: Lane) -> None:
+        """In the same lane as publishing, for an intent on its way must not land after this."""
+        while refs := self._gone.get(lane):
+            await self.intents.withdraw(refs[0])
+            log.info("gone, withdrew its intents", instance=str(refs[0]), uid=refs[0].uid)
+            self._asked.forget(lane)
+            refs.pop(0)
+        self._gone.pop(lane, None)
+
+    async def _read_again(self, lane: Lane) -> ComputeInstance | None:
+        """At a wake-up, the instance as it is now."""
+        known = self._known.get(lane)
+        if known is None:
+            return None
+        instance = await self.instances.get(*lane)
+        if self._known.get(lane) != known or lane in self._news:
+            return self._news.get(lane)  # the feed was faster
+        if instance is None:
+            self.lost(known)
+        elif instance.ref != known:
+            self.saw(instance)
+        else:
+            return instance
+        return None
+
+    async def _carry_out(self, lane: Lane, instance: ComputeInstance, decision: Decision) -> None:
+        now = self.clock.monotonic()
+        again = now + self.policy.repeat_after.total_seconds()
+        published: list[str] = []
+        silent: list[float] = []
+        for addressee, intent in decision.intents:
+            until = self._asked.silent_until(lane, intent, now)
+            if until is not None:
+                silent.append(until - now)
+                continue
+            await self.intents.publish(addressee, intent)
+            self._asked.remember(lane, intent, again)
+            published.append(type(intent).__name__)
+        if not decision.intents:
+            self._asked.forget(lane)
+        wake_in = min([*silent, *self._wake_in(decision)], default=None)
+        if wake_in is not None:
+            self.lanes.wake(lane, after=max(wake_in, SOONEST_WAKE_UP))
+        _tell(instance, decision, published, wake_in)
+
+    def _wake_in(self, decision: Decision) -> tuple[float, ...]:
+        at = decision.wake_at
+        return () if at is None else ((at - self.clock.now()).total_seconds(),)
+
+
+def _lane(ref: InstanceRef) -> Lane:
+    return ref.namespace, ref.name
+
+
+def _tell(
+    instance: ComputeInstance, decision: Decision, published: Sequence[str], wake_in: float | None
+) -> None:
+    for verb in published or ("nothing",):
+        DECISIONS.labels(verb).inc()
+    tell = log.info if published else log.debug
+    tell(
+        "decided",
+        instance=str(instance.ref),
+        uid=instance.ref.uid,
+        because=decision.because,
+        intents=list(published),
+        wake_in=None if wake_in is None else round(wake_in, 1),
+    )

@@ -1,6 +1,5 @@
 """The controller as an HTTP application: which view answers which path."""
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import TypeAlias
 
@@ -8,11 +7,12 @@ from aiohttp import web
 
 from cloudkit.runtime.clock import SystemClock
 from cloudkit.runtime.ports import Clock
+from sandbox.aap.accounts import Accounts, Tally
 from sandbox.aap.answers import encoded
 from sandbox.aap.control_views import control_routes
 from sandbox.aap.controller import Controller
 from sandbox.aap.faults import Faults
-from sandbox.aap.gate import CONTROLLER, COUNTS, FAULTS, PREFIXES, TOKENS, USER, Handler, meet
+from sandbox.aap.gate import ACCOUNTS, CONTROLLER, FAULTS, PREFIXES, TALLY, USER, Handler, meet
 from sandbox.aap.job_views import JobViews
 from sandbox.aap.model import JobKind, TemplateKind, User
 from sandbox.aap.rows import user_link
@@ -32,8 +32,8 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
     app = web.Application(middlewares=[meet], client_max_size=MAX_BODY)
     app[CONTROLLER] = Controller(settings, clock or SystemClock())
     app[FAULTS] = Faults()
-    app[TOKENS] = {settings.token: User(superuser=settings.superuser)}
-    app[COUNTS] = Counter()
+    app[ACCOUNTS] = Accounts({settings.token: User(superuser=settings.superuser)})
+    app[TALLY] = Tally()
     for method, path, view in _routes():
         for base in PREFIXES:
             app.router.add_route(method, base + path, view)

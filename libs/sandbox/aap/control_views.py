@@ -9,7 +9,7 @@ from aiohttp import web
 from sandbox.aap.answers import bad_request, encoded, not_found
 from sandbox.aap.audit import AuditEntry, violations
 from sandbox.aap.faults import Fault
-from sandbox.aap.gate import CONTROLLER, COUNTS, FAULTS, TOKENS, Handler
+from sandbox.aap.gate import ACCOUNTS, CONTROLLER, FAULTS, TALLY, Handler
 from sandbox.aap.model import Status, Template, User
 from sandbox.aap.playbooks import Rule
 
@@ -87,11 +87,11 @@ async def show_machines(request: web.Request) -> web.Response:
 
 
 async def show_requests(request: web.Request) -> web.Response:
-    return encoded(dict(request.app[COUNTS]))
+    return encoded(request.app[TALLY].counts())
 
 
 async def forget_requests(request: web.Request) -> web.Response:
-    request.app[COUNTS].clear()
+    request.app[TALLY].clear()
     return web.Response(status=204)
 
 
@@ -132,10 +132,10 @@ async def show_templates(request: web.Request) -> web.Response:
 
 async def change_tokens(request: web.Request) -> web.Response:
     order = await _read(request, TokenOrder)
-    tokens = request.app[TOKENS]
-    tokens.update(order.add)
+    accounts = request.app[ACCOUNTS]
+    accounts.add(order.add)
     for token in order.revoke:
-        tokens.pop(token, None)
+        accounts.revoke(token)
     return web.Response(status=204)
 
 

@@ -1,17 +1,16 @@
 """What every request meets before and after its view: counting, faults, tokens, scopes, refusals."""
 
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from aiohttp import hdrs, web
 
+from sandbox.aap.accounts import Accounts, Tally
 from sandbox.aap.answers import (
     Answer,
     forbidden,
     method_not_allowed,
     not_found,
-    unauthenticated,
 )
 from sandbox.aap.controller import Controller
 from sandbox.aap.faults import Fault, FaultKind, Faults
@@ -22,8 +21,8 @@ Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PREFIXES = ("/api/controller/v2", "/api/v2")
 CONTROLLER = web.AppKey("controller", Controller)
 FAULTS = web.AppKey("faults", Faults)
-TOKENS: web.AppKey[dict[str, User]] = web.AppKey("tokens", dict)
-COUNTS: web.AppKey[Counter[str]] = web.AppKey("counts", Counter)
+ACCOUNTS = web.AppKey("accounts", Accounts)
+TALLY = web.AppKey("tally", Tally)
 USER = web.RequestKey("user", User)
 FAULT = web.RequestKey("fault", Fault)
 LATE = frozenset({FaultKind.DROP_AFTER, FaultKind.COMMIT_LATE, FaultKind.LAUNCH_LATE})
@@ -96,20 +95,13 @@ def _authenticated(handler: Handler) -> Handler:
     async def authenticate(request: web.Request) -> web.StreamResponse:
         if _path(request) == "/ping/" or isinstance(request.match_info.http_exception, web.HTTPNotFound):
             return await handler(request)
-        user = _user(request.headers, request.app[TOKENS])
+        user = request.app[ACCOUNTS].user_of(request.headers)
         if request.method not in ("GET", "HEAD", "OPTIONS") and user.scope == "read":
             raise forbidden()
         request[USER] = user
         return await handler(request)
 
     return authenticate
-
-
-def _user(headers: Mapping[str, str], tokens: Mapping[str, User]) -> User:
-    scheme, _, token = headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-    if scheme.lower() != "bearer" or (user := tokens.get(token.strip())) is None:
-        raise unauthenticated()
-    return user
 
 
 def _path(request: web.Request) -> str:
@@ -125,4 +117,4 @@ def _count(request: web.Request) -> None:
     route = resource.canonical if resource is not None else "unknown"
     for base in PREFIXES:
         route = route.removeprefix(base)
-    request.app[COUNTS][f"{request.method} {route}"] += 1
+    request.app[TALLY].count(request.method, route)

@@ -63,4 +63,4 @@ async def _knows_the_crd(cluster: ApiextensionsV1Api) -> bool:
 
 async def _install_the_crd(cluster: ApiextensionsV1Api) -> None:
     for manifest in read_manifests(crd_path()):
-        await cluster.create_custom_resource_definition(manifest, _request_timeout=LIMIT)
+        await cluster.create_custom_resource_definition(manifest, _request_timeout=LIMIT)  # type: ignore[arg-type]  # dicts are sent as they are

@@ -16,6 +16,8 @@ ADDRESS = "127.0.0.1"
 NAMESPACES = ("cloudkit-system",)
 """Those that exist from the start, besides default and kube-system."""
 ADMINISTRATOR = ("sandbox:admin", ["system:masters"])
+SHUTDOWN_SECONDS = 1.0
+"""How long requests may go on once the server ends; a client that reads nothing must not hold it up."""
 
 
 @asynccontextmanager
@@ -28,7 +30,7 @@ async def serve(*, directory: Path, port: int, crds: Sequence[Path]) -> AsyncIte
     listener = _listen(port, access.port)
     access = replace(access, port=listener.getsockname()[1])
     emulator = _emulator(access.token, crds)
-    runner = web.ServerRunner(web.Server(emulator, access_log=None))
+    runner = web.ServerRunner(web.Server(emulator, access_log=None), shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     try:
         await web.SockSite(runner, listener, ssl_context=access.tls()).start()

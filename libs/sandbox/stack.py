@@ -102,7 +102,7 @@ async def start_stack(plan: Plan, *, say: Callable[[str], object] = log.warning)
         contexts.push_async_callback(supervisor.stop)
         nats = await contexts.enter_async_context(start_nats(plan.directory / "nats"))
         stack = _stack(plan, supervisor, nats, await supervisor.start(*_surroundings(plan)))
-        await supervisor.start(*_services(stack))
+        await supervisor.start(*service_commands(stack))
         yield stack
 
 
@@ -130,7 +130,8 @@ def _stack(plan: Plan, supervisor: Supervisor, nats: NatsServer, surroundings: l
     )
 
 
-def _services(stack: Stack) -> list[Command]:
+def service_commands(stack: Stack) -> list[Command]:
+    """The commands of every replica of every service in *stack*."""
     return [
         _service(service, name, stack)
         for service in stack.plan.services

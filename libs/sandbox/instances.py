@@ -18,6 +18,10 @@ import yaml
 from cloudkit.contracts.instance import API_VERSION, KIND, PLURAL, ComputeInstance, decode, read_instance
 
 
+class _Change(msgspec.Struct, frozen=True):
+    object: msgspec.Raw
+
+
 class _List(msgspec.Struct, frozen=True):
     items: tuple[ComputeInstance, ...]
 
@@ -30,7 +34,7 @@ class Instances:
         self._namespace = namespace
         self._url = f"/apis/{API_VERSION}/namespaces/{namespace}/{PLURAL}"
 
-    async def create(self, name: str, **spec: Any) -> ComputeInstance:  # noqa: ANN401  # as in YAML
+    async def create(self, name: str, /, **spec: Any) -> ComputeInstance:  # noqa: ANN401  # as in YAML
         """Create one; *spec* in the words of the resource: ``vcpu=2, memory=4096``."""
         metadata = {"name": name, "namespace": self._namespace}
         resource = {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": spec}
@@ -43,6 +47,14 @@ class Instances:
     async def all(self) -> tuple[ComputeInstance, ...]:
         """Those that exist now."""
         return decode(await self._call("GET", self._url), _List).items
+
+    async def changes(self) -> AsyncIterator[ComputeInstance]:
+        """Those that exist now, then each as it changes, until the server ends the watch."""
+        watch = {"watch": "true", "timeoutSeconds": "3600"}
+        async with self._http.stream("GET", self._url, params=watch, timeout=None) as answer:
+            answer.raise_for_status()
+            async for line in answer.aiter_lines():
+                yield read_instance(decode(line.encode(), _Change).object)
 
     async def patch(self, name: str, change: dict[str, Any]) -> ComputeInstance:
         """Merge *change* into the resource; None removes a field."""

@@ -1,0 +1,215 @@
+"""How fast instances become Ready, and what that costs. Prints JSON.
+
+    python benchmarks/lifecycle.py                     every scenario: about four minutes on two cores
+    python benchmarks/lifecycle.py --scenario one      one of them (several times for several)
+
+Everything runs on this machine: the services as processes of their own, a real nats-server, and the
+stand-ins for Kubernetes and AAP. Latencies are between times of this machine's one clock.
+"""
+
+import argparse
+import asyncio
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+from cloudkit.contracts.instance import ComputeInstance, Phase
+from sandbox.aap.audit import AuditEvent
+from sandbox.aap.control import Control
+from sandbox.instances import Instances, open_instances
+from sandbox.stack import Plan, Stack, start_stack
+
+CREATORS = 20
+"""Users who create instances side by side."""
+PATIENCE = 300.0
+SETTLE = 1.0
+SPEC = {"vcpu": 2, "memory": 4096, "disk": 40, "templateParameters": json.dumps({"note": "x" * 2000})}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """*count* instances, *at_once* of them applied in a burst, whose playbooks take *job_seconds*."""
+
+    name: str
+    count: int
+    at_once: int
+    job_seconds: float
+    meaning: str
+
+
+SCENARIOS = (
+    Scenario(name="one", count=20, at_once=1, job_seconds=0.5, meaning="one instance at a time"),
+    Scenario(name="hundred", count=100, at_once=100, job_seconds=0.0, meaning="a burst of 100, instant jobs"),
+    Scenario(
+        name="storm", count=1000, at_once=1000, job_seconds=0.0, meaning="a burst of 1000, instant jobs"
+    ),
+    Scenario(
+        name="long", count=1000, at_once=1000, job_seconds=60.0, meaning="a burst of 1000, jobs of 60 s"
+    ),
+)
+
+
+@dataclass
+class Diary:
+    """When each instance was applied, and first seen Ready, as seconds of the epoch."""
+
+    applied: dict[str, float] = field(default_factory=dict)
+    ready: dict[str, float] = field(default_factory=dict)
+    news: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+
+def main() -> None:
+    scenarios = {scenario.name: scenario for scenario in SCENARIOS}
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--scenario", action="append", choices=scenarios, help="default: all of them")
+    parser.add_argument("--count", type=int, help="another number of instances")
+    options = parser.parse_args()
+    results = {}
+    for name in options.scenario or scenarios:
+        print(f"running {name}: {scenarios[name].meaning}", file=sys.stderr)
+        results[name] = asyncio.run(measure(scenarios[name], options.count or scenarios[name].count))
+    print(json.dumps(results, indent=2))
+
+
+async def measure(scenario: Scenario, count: int) -> dict[str, object]:
+    """Run *scenario* with *count* instances on a stack of its own."""
+    with tempfile.TemporaryDirectory(prefix="cloudkit-bench-") as directory:
+        aap = ("--job-seconds", str(scenario.job_seconds), "--pending-seconds", "0", "--waiting-seconds", "0")
+        plan = Plan(directory=Path(directory), aap_arguments=aap)
+        async with start_stack(plan) as stack, open_instances(stack.kubeconfig) as instances:
+            return await _measure(scenario, count, stack, instances)
+
+
+async def _measure(scenario: Scenario, count: int, stack: Stack, instances: Instances) -> dict[str, object]:
+    names = [f"vm-{number:05d}" for number in range(count)]
+    diary = Diary()
+    async with Control(stack.aap.control) as aap, _watching(instances, diary):
+        await asyncio.sleep(SETTLE)
+        await aap.forget_requests()
+        before, began = _usage(stack), time.time()
+        for burst in _bursts(names, scenario.at_once):
+            await _create(instances, burst, diary)
+            await _all_ready(diary, burst)
+        seconds = max(diary.ready.values()) - began
+        requests = sum((await aap.requests()).values())
+        launched, finished = await _audit(aap)
+        violations = await aap.violations()
+    return {
+        "meaning": scenario.meaning,
+        "instances": count,
+        "instances_per_second_to_ready": round(count / seconds, 1),
+        "apply_to_launch_ms": _spread(launched[name] - diary.applied[name] for name in names),
+        "finished_to_ready_ms": _spread(diary.ready[name] - finished[name] for name in names),
+        "aap_requests": requests,
+        "aap_requests_per_job": round(requests / count, 2),
+        "rules_broken": len(violations),
+        "processes": {name: asdict(cost) for name, cost in _costs(stack, before)},
+    }
+
+
+async def _create(instances: Instances, names: Sequence[str], diary: Diary) -> None:
+    waiting = iter(names)
+
+    async def creator() -> None:
+        for name in waiting:
+            diary.applied[name] = time.time()
+            await instances.create(name, name=name, **SPEC)
+
+    await asyncio.gather(*(creator() for _ in range(min(CREATORS, len(names)))))
+
+
+@asynccontextmanager
+async def _watching(instances: Instances, diary: Diary) -> AsyncIterator[None]:
+    """Write into *diary* when each instance is first seen Ready, as a user's watch tells it."""
+
+    async def watch() -> None:
+        async for instance in instances.changes():
+            await _note(instance, diary)
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+
+async def _note(instance: ComputeInstance, diary: Diary) -> None:
+    name = instance.metadata.name
+    if instance.status.phase is Phase.READY and name not in diary.ready:
+        async with diary.news:
+            diary.ready[name] = time.time()
+            diary.news.notify_all()
+
+
+async def _all_ready(diary: Diary, names: Iterable[str]) -> None:
+    missing = set(names)
+    async with asyncio.timeout(PATIENCE), diary.news:
+        await diary.news.wait_for(lambda: missing <= diary.ready.keys())
+
+
+async def _audit(aap: Control) -> tuple[dict[str, float], dict[str, float]]:
+    """When the job of each instance was launched, and when it ended, by AAP's own account."""
+    launched, finished = {}, {}
+    for entry in await aap.audit():
+        if entry.event is AuditEvent.LAUNCH:
+            launched[entry.name] = _epoch(entry.at)
+        elif entry.event is AuditEvent.FINISH:
+            finished[entry.name] = _epoch(entry.at)
+    return launched, finished
+
+
+@dataclass(frozen=True)
+class Cost:
+    cpu_seconds: float
+    peak_memory_mb: float
+
+
+def _usage(stack: Stack) -> dict[str, float]:
+    return {name: _cpu(pid) for name, pid in stack.pids().items()}
+
+
+def _costs(stack: Stack, before: dict[str, float]) -> Iterator[tuple[str, Cost]]:
+    for name, pid in stack.pids().items():
+        yield name, Cost(round(_cpu(pid) - before.get(name, 0.0), 2), _peak_memory(pid))
+
+
+def _cpu(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
+
+
+def _peak_memory(pid: int) -> float:
+    """Of the process, in MB: the kernel's high-water mark."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    return round(int(line.split()[1]) / 1024, 1)
+
+
+def _spread(seconds: Iterable[float]) -> dict[str, float]:
+    values = sorted(1000 * value for value in seconds)
+    p99 = values[min(len(values) - 1, round(0.99 * (len(values) - 1)))]
+    return {"p50": round(statistics.median(values), 1), "p99": round(p99, 1), "max": round(values[-1], 1)}
+
+
+def _bursts(names: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    return (names[start : start + size] for start in range(0, len(names), size))
+
+
+def _epoch(moment: datetime) -> float:
+    return moment.astimezone(UTC).timestamp()
+
+
+if __name__ == "__main__":
+    main()

@@ -41,9 +41,11 @@ def token(name: str) -> str:
     return name.replace(".", "_")
 
 
-def intents_for(addressee: Addressee) -> str:
-    """Every intent for *addressee*."""
-    return f"cloudkit.intent.{addressee}.>"
+def intents_for(addressee: Addressee, namespace: str = "") -> str:
+    """Every intent for *addressee* (about one *namespace*, unless empty)."""
+    return (
+        f"cloudkit.intent.{addressee}.{token(namespace)}.*" if namespace else f"cloudkit.intent.{addressee}.>"
+    )
 
 
 def intent_subject(addressee: Addressee, instance: InstanceRef) -> str:
@@ -67,9 +69,9 @@ def jobs_of_uid(instance: InstanceRef) -> str:
     return f"{_name_prefix(instance)}.{instance.uid}.>"
 
 
-def events_named(event: str) -> str:
-    """One event of all jobs of all instances, e.g. every failure anywhere."""
-    return f"cloudkit.job.*.*.*.*.*.{event}"
+def events_named(event: str, namespace: str = "") -> str:
+    """One event of all jobs of all instances (of one *namespace*, unless empty), e.g. every failure."""
+    return f"cloudkit.job.{token(namespace) or '*'}.*.*.*.*.{event}"
 
 
 def dead_letter_subject(service: str, subject: str) -> str:

@@ -1,1 +1,1 @@
-"""The status-writer hears `Reconcile` and every job event, and says it on the resource: nobody else writes there."""
+"""The status-writer hears `Reconcile` and job events, and says it on the resource, as nobody else does."""

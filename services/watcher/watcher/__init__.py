@@ -1,1 +1,1 @@
-"""The watcher hears from Kubernetes how ComputeInstances stand, and says, as intents, what brings them forward."""
+"""The watcher hears from Kubernetes how instances stand, and says what brings them forward, as intents."""

@@ -19,7 +19,13 @@ class Finding:
 
 async def examine(aap: Control) -> list[Finding]:
     """What AAP, looked at from behind, says about the jobs that it was asked to run."""
-    machines, broken, audit = await aap.machines(), await aap.violations(), await aap.audit()
+    return judge(await aap.machines(), await aap.audit(), await aap.violations())
+
+
+def judge(
+    machines: Sequence[Machine], audit: Sequence[AuditEntry], broken: Sequence[Violation]
+) -> list[Finding]:
+    """One finding for each thing that must be true."""
     return [_machines(machines), _ended(audit), _twice(audit), _rules(broken)]
 
 

@@ -10,8 +10,8 @@
     2    a person must change a setting or a deployment; every problem stands on standard error
 
 *build* wires the service: it enters contexts (connections) and spawns loops. The first SIGTERM or
-SIGINT sets `Shell.stopping`; loops then have 10 s to end by themselves, contexts are closed in
-reverse order. The second signal ends the process at once.
+SIGINT sets `Shell.stopping`; loops then have ``CLOUDKIT_SHUTDOWN_GRACE`` to end by themselves,
+contexts are closed in reverse order. The second signal ends the process at once.
 """
 
 import asyncio
@@ -39,38 +39,47 @@ T = TypeVar("T")
 
 log = structlog.get_logger()
 
-GRACE = 10.0  # seconds for the loops to end by themselves, and again for the contexts to close
 CRASHED, MISCONFIGURED = 1, 2
 
 
 class Shell:
     """What a service finds around itself while it is built and while it runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, grace: float) -> None:
         self.clock: Clock = SystemClock()
         self.health = Health()
         self.stopping = asyncio.Event()
         self.crash: BaseException | None = None
         """The first unexpected end of a loop: why the process will end."""
+        self._grace = grace
+        """Seconds for the loops to end by themselves, and again for the contexts to close."""
         self._contexts = AsyncExitStack()
         self._loops: set[asyncio.Task[None]] = set()
+        self._deaf: set[asyncio.Task[None]] = set()
+        """Loops that do not look at `stopping`."""
 
     async def enter(self, context: AbstractAsyncContextManager[T]) -> T:
         """Enter *context* until the service ends; the last entered is the first closed."""
         return await self._contexts.enter_async_context(context)
 
-    def spawn(self, name: str, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def spawn(
+        self, name: str, coroutine: Coroutine[Any, Any, None], *, cancel_at_stop: bool = False
+    ) -> asyncio.Task[None]:
         """Run *coroutine* in the background. If it crashes, the service ends with exit code 1.
 
-        It should end by itself soon after `stopping` is set; otherwise it is canceled after 10 s.
+        It should end by itself soon after `stopping` is set, and is canceled if it takes too long;
+        with *cancel_at_stop* it is canceled at once: for what may be interrupted anywhere.
         """
         loop = asyncio.create_task(coroutine, name=name)
         self._loops.add(loop)
+        if cancel_at_stop:
+            self._deaf.add(loop)
         loop.add_done_callback(self._ended)
         return loop
 
     def _ended(self, loop: asyncio.Task[None]) -> None:
         self._loops.discard(loop)
+        self._deaf.discard(loop)
         if loop.cancelled() and self.stopping.is_set():
             return
         if error := _end_of(loop):
@@ -85,9 +94,10 @@ class Shell:
 
     async def close(self) -> None:
         """Let the loops end, then close the contexts in reverse order."""
+        self.stopping.set()
         await self._end_loops()
         try:
-            async with asyncio.timeout(GRACE):
+            async with asyncio.timeout(self._grace):
                 await self._contexts.aclose()
         except Exception as error:  # noqa: BLE001  # whatever a context raises, the process ends; it is told
             self.blame(error, "closing")
@@ -95,12 +105,14 @@ class Shell:
     async def _end_loops(self) -> None:
         if not self._loops:
             return
-        _, stubborn = await asyncio.wait(self._loops, timeout=GRACE)
+        for loop in self._deaf:
+            loop.cancel()
+        _, stubborn = await asyncio.wait(self._loops, timeout=self._grace)
         for loop in stubborn:
             log.warning("canceled, because it did not end by itself", loop=loop.get_name())
             loop.cancel()
         if stubborn:
-            await asyncio.wait(stubborn, timeout=GRACE)
+            await asyncio.wait(stubborn, timeout=self._grace)
 
 
 Build = Callable[[S, Shell], Awaitable[None]]
@@ -122,7 +134,7 @@ def run_service(name: str, settings: type[S], build: Build[S]) -> NoReturn:
 
 async def _live(settings: S, build: Build[S]) -> BaseException | None:
     """The whole life of the service; returns what ended it, or None if it was told to stop."""
-    shell = Shell()
+    shell = Shell(grace=settings.shutdown_grace)
     _listen_to_signals(shell)
     shell.health.down("service", "starting")
     log.info("starting", version=version(), pid=os.getpid())
@@ -146,7 +158,7 @@ async def _built(settings: S, shell: Shell, build: Build[S]) -> bool:
     await asyncio.wait({building, told}, return_when=asyncio.FIRST_COMPLETED)
     told.cancel()
     building.cancel()  # without effect if it is done
-    await asyncio.wait({building}, timeout=GRACE)
+    await asyncio.wait({building}, timeout=settings.shutdown_grace)
     if not building.done() or (building.cancelled() and shell.stopping.is_set()):
         return False
     if error := _end_of(building):

@@ -5,7 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from cloudkit.runtime.settings.declare import setting
-from cloudkit.runtime.settings.kinds import choice, nats_urls, optional, path, port, text
+from cloudkit.runtime.settings.kinds import choice, duration, nats_urls, optional, path, port, text
 
 
 class LogLevel(StrEnum):
@@ -56,6 +56,14 @@ class CommonSettings:
         optional(path),
         default="",
         doc='Written once the service has started, for who supervises it: {"pid": …, "http": its port}.',
+    )
+    shutdown_grace: float = setting(
+        "CLOUDKIT_SHUTDOWN_GRACE",
+        duration,
+        default="10s",
+        minimum=0.1,
+        doc="How long work under way may go on after SIGTERM, and how long connections may take to close; "
+        "the pod needs a termination grace period of more than twice this.",
     )
 
 

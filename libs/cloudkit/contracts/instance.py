@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from cloudkit.contracts.errors import Malformed
-from cloudkit.contracts.jobs import JobRecord, JobState, Provider
+from cloudkit.contracts.jobs import JobRecord, JobState, JobType, Provider
 
 T = TypeVar("T")
 
@@ -25,6 +25,11 @@ FINALIZER = f"{GROUP}/computeinstance"
 PLAYBOOK_FINALIZERS = (f"{GROUP}/computeinstance-aap", f"{GROUP}/compute-instance-finalizer")
 """What playbooks of the EDA days leave on the resource."""
 PROVIDER_ANNOTATION = f"{GROUP}/provisioning-provider"
+RETRY_ANNOTATION = f"{GROUP}/retry-requested-at"
+"""Any new value: try again what was given up or canceled."""
+MANAGEMENT_ANNOTATION = f"{GROUP}/management-state"
+UNMANAGED = "unmanaged"
+"""Its value for an instance that is left alone until it is deleted."""
 LAST_APPLIED_ANNOTATION = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -35,6 +40,15 @@ class Phase(StrEnum):
     READY = "Ready"
     FAILED = "Failed"
     DELETING = "Deleting"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Phase | None":
+        """A word of another controller is kept as it is: it must not make the resource unreadable."""
+        if not isinstance(value, str):
+            return None
+        foreign = str.__new__(cls, value)
+        foreign._name_ = foreign._value_ = value
+        return foreign
 
 
 class InstanceRef(msgspec.Struct, frozen=True, order=True):
@@ -73,8 +87,11 @@ class ComputeInstanceSpec(msgspec.Struct, frozen=True, kw_only=True, rename="cam
     template_parameters: str = ""
 
 
-class Condition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A Kubernetes condition; ``status`` is ``True``, ``False`` or ``Unknown``."""
+class Condition(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """A Kubernetes condition; ``status`` is ``True``, ``False`` or ``Unknown``.
+
+    What is missing is not written: the API server refuses a status with a null in a list.
+    """
 
     type: str
     status: str
@@ -89,10 +106,23 @@ class JobSummary(
 ):
     """The latest job of one type: ``status.provisionJob`` and ``status.deprovisionJob``."""
 
-    id: str
-    state: JobState
-    message: str
-    block_deletion_on_failure: bool
+    id: str = ""
+    state: JobState = JobState.UNKNOWN
+    message: str = ""
+    block_deletion_on_failure: bool = False
+
+
+class Launch(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The launch that has not become a job: claimed and not confirmed, or delayed, and why.
+
+    ``number`` and ``revision`` are those of the record that says so.
+    """
+
+    number: int = 0
+    revision: int = 0
+    type: JobType = JobType.PROVISION
+    reason: str = ""
+    message: str = ""
 
 
 class ComputeInstanceStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -102,6 +132,7 @@ class ComputeInstanceStatus(msgspec.Struct, frozen=True, kw_only=True, rename="c
     jobs: tuple[JobRecord, ...] = ()
     provision_job: JobSummary | None = None
     deprovision_job: JobSummary | None = None
+    launch: Launch | None = None
     desired_config_version: str = ""
     reconciled_config_version: str = ""
     observed_generation: int = 0
@@ -135,21 +166,32 @@ class ComputeInstance(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def jobs(self) -> tuple[JobRecord, ...]:
-        """The job history, oldest first; records that another controller wrote get the number of
-        their place, so that ours go on counting after them."""
-        return tuple(
-            job if job.number else _of_another_controller(job, place)
-            for place, job in enumerate(self.status.jobs, start=1)
-        )
+        """The job history, oldest first; records that another controller wrote get the number after
+        the one before them, so that all count on, whoever wrote them."""
+        jobs: list[JobRecord] = []
+        for job in self.status.jobs:
+            following = jobs[-1].number + 1 if jobs else 1
+            jobs.append(job if job.number else _of_another_controller(job, following))
+        return tuple(jobs)
+
+    @property
+    def retry_requested_at(self) -> str:
+        """What people wrote to have a job tried again (its first 64 characters, since every job keeps
+        them); compared for change, never with a clock."""
+        return self.metadata.annotations.get(RETRY_ANNOTATION, "")[:64]
+
+    @property
+    def unmanaged(self) -> bool:
+        return self.metadata.annotations.get(MANAGEMENT_ANNOTATION, "").lower() == UNMANAGED
 
     def known_spec(self) -> ComputeInstanceSpec:
         """The known fields of the spec. Raises `Malformed`."""
         return decode(self.spec, ComputeInstanceSpec)
 
 
-def _of_another_controller(job: JobRecord, place: int) -> JobRecord:
+def _of_another_controller(job: JobRecord, number: int) -> JobRecord:
     provider = Provider.EDA if job.job_id.startswith("eda-webhook") else Provider.AAP
-    return msgspec.structs.replace(job, number=place, provider=provider)
+    return msgspec.structs.replace(job, number=number, provider=provider)
 
 
 def decode(data: bytes | msgspec.Raw, type: type[T]) -> T:

@@ -23,12 +23,14 @@ class _ToProvider(msgspec.Struct, frozen=True, kw_only=True):
 
     ``born`` is the resource's creation time, to be compared with that of the job log. ``newest`` is
     the newest job that the resource shows: the record to start from when the log has none.
+    ``retry_requested_at`` is what the annotation of that name says.
     """
 
     instance: InstanceRef
     born: datetime
     number: int
     newest: JobRecord | None = None
+    retry_requested_at: str = ""
 
 
 class Provision(_ToProvider, frozen=True, kw_only=True, tag=True):

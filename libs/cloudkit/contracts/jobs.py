@@ -68,13 +68,14 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
 
     ``timestamp`` is when the record was made, by the clock of the service that made it;
     ``started_at`` and ``finished_at`` are AAP's own words. A job with ``finished_at`` is closed: its
-    record never changes again.
+    record never changes again. ``retry_requested_at`` is what the annotation of that name said when
+    the job was asked for.
     """
 
     type: JobType
     state: JobState
     timestamp: datetime
-    block_deletion_on_failure: bool
+    block_deletion_on_failure: bool = msgspec.field(default_factory=bool)  # so that False is written too
     number: int = 0
     revision: int = 0
     attempt: int = 1
@@ -82,6 +83,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     job_id: str = msgspec.field(default="", name="jobID")
     kind: JobKind | None = None
     config_version: str = ""
+    retry_requested_at: str = ""
     template: str = ""
     reason: str = ""
     message: str = ""

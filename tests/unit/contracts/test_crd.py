@@ -16,6 +16,7 @@ from cloudkit.contracts.instance import (
     ComputeInstanceStatus,
     Condition,
     JobSummary,
+    Launch,
     Phase,
 )
 from cloudkit.contracts.jobs import JobKind, JobRecord, JobState, JobType, Provider
@@ -33,6 +34,7 @@ OBJECTS = {
     "status.jobs[]": (STATUS["properties"]["jobs"]["items"], JobRecord),
     "status.provisionJob": (STATUS["properties"]["provisionJob"], JobSummary),
     "status.deprovisionJob": (STATUS["properties"]["deprovisionJob"], JobSummary),
+    "status.launch": (STATUS["properties"]["launch"], Launch),
     "status.conditions[]": (STATUS["properties"]["conditions"]["items"], Condition),
 }
 KUBERNETES_WORDS: dict[type, dict[str, set[str]]] = {Condition: {"status": {"True", "False", "Unknown"}}}
@@ -51,6 +53,7 @@ JOB = JobRecord(
     job_id="77",
     kind=JobKind.WORKFLOW_JOB,
     config_version="v1",
+    retry_requested_at="now",
     reason="Succeeded",
     message="Job completed successfully",
     started_at=MOMENT,
@@ -62,6 +65,7 @@ FULL = ComputeInstanceStatus(
     jobs=(JOB,),
     provision_job=SUMMARY,
     deprovision_job=SUMMARY,
+    launch=Launch(number=2, revision=4, reason="TemplateNotFound", message="no such template"),
     desired_config_version="v1",
     reconciled_config_version="v1",
     observed_generation=3,

@@ -70,13 +70,19 @@ def judge(
         return StopFirst(stop) if stop else Busy(f"job {last.number} is {last.state.lower()}")
     if intent.number != expected:
         return Stale(f"the next number is {expected}, not {intent.number}")
+    if isinstance(intent, Provision) and last is not None and last.type is JobType.DEPROVISION:
+        return Stale("it is being deleted: nothing is provisioned any more")
     canceled = last is not None and last.state is JobState.CANCELED
     return Free(first_record(intent, of_uid, provider=provider, now=now), last if canceled else None)
 
 
 def last_job(intent: ProviderIntent, of_uid: JobEvent | None) -> JobRecord | None:
-    """The newest job known: the log's, or the resource's if the log has none."""
-    return intent.newest if of_uid is None else of_uid.job
+    """The newest job known: the log's, or the resource's if the log has none, or has lost it (AAP may
+    remember older jobs than the resource does; nobody would ever ask for their successors)."""
+    shown = intent.newest
+    if of_uid is None or (shown is not None and of_uid.closed and of_uid.job.number < shown.number):
+        return shown
+    return of_uid.job
 
 
 def next_number(intent: ProviderIntent, of_uid: JobEvent | None) -> int:
@@ -84,7 +90,7 @@ def next_number(intent: ProviderIntent, of_uid: JobEvent | None) -> int:
     last = last_job(intent, of_uid)
     if last is None:
         return 1
-    return last.number if _is_delayed(of_uid) else last.number + 1
+    return last.number if _is_delayed(of_uid, last) else last.number + 1
 
 
 def first_record(
@@ -102,6 +108,7 @@ def first_record(
         attempt=intent.attempt,
         provider=provider,
         config_version=intent.config_version if isinstance(intent, Provision) else "",
+        retry_requested_at=intent.retry_requested_at,
     )
 
 
@@ -118,11 +125,11 @@ def succeeding(record: JobRecord, now: datetime) -> JobRecord:
 
 
 def _is_closed(of_uid: JobEvent | None, last: JobRecord) -> bool:
-    return last.closed if of_uid is None else of_uid.closed
+    return last.closed if of_uid is None or of_uid.job is not last else of_uid.closed
 
 
-def _is_delayed(of_uid: JobEvent | None) -> bool:
-    return of_uid is not None and of_uid.event is JobEventName.DELAYED
+def _is_delayed(of_uid: JobEvent | None, last: JobRecord) -> bool:
+    return of_uid is not None and of_uid.job is last and of_uid.event is JobEventName.DELAYED
 
 
 def _may_be_stopped(intent: Provision | Deprovision, last: JobRecord) -> bool:

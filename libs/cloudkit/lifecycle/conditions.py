@@ -1,20 +1,27 @@
 """The conditions of an instance, by the conventions of Kubernetes.
 
-================ ======================= =========================================================
-condition        reasons                 meaning
-================ ======================= =========================================================
-``Provisioned``  ``Succeeded``           the machine is there, as the spec asks
-\\                ``InProgress``          a job is on it, or about to be
-\\                ``JobFailed``           the last job failed
-\\                ``JobPurged``           AAP forgot the job before anybody saw how it ended
-\\                ``Canceled``            a person canceled the job in AAP
-\\                ``LaunchUnconfirmed``   a launch was sent and its answer lost; it is being looked for
-\\                those of `Notice`       nothing can be launched, and why
-``Deprovisioned`` the same               the same for the removal; only while being deleted
-``Stalled``      ``AttemptsUsedUp``      failed too often; a person has to look
-\\                ``Canceled``            waits for a new spec, or for a person
-``Ready``        those of the above      the machine is there and the spec is applied
-================ ======================= =========================================================
+================= ======================= ========================================================
+condition         reasons                 meaning
+================= ======================= ========================================================
+``Provisioned``   ``Succeeded``           the machine is there, as the spec asks
+\\                 ``InProgress``          a job is on it, or about to be
+\\                 ``Unmanaged``           the spec asks for more, and people look after the machine
+\\                 ``JobFailed``           the last job for this spec failed (or a reason of its own)
+\\                 ``JobPurged``           AAP forgot the job before anybody saw how it ended
+\\                 ``Canceled``            a person canceled the job in AAP
+\\                 ``JobUnknown``          nobody can say how the job stands
+\\                 ``LaunchUnconfirmed``   a launch was sent and its answer lost; it is looked for
+\\                 those of a delay        nothing can be launched, and why: ``TemplateNotFound``, …
+\\                 ``Deprovisioned``       it was, and was removed
+``Deprovisioned`` the same                the same for the removal; only while being deleted
+``Available``     ``Provisioned``         there is a machine, perhaps with an older spec
+\\                 ``NotProvisioned``      no job has made one yet
+\\                 ``Deprovisioned``       a job is removing it, or has
+``Stalled``       ``AttemptsUsedUp``      failed too often; a person has to look
+\\                 ``Canceled``            waits for a new spec, or for a person
+``Ready``         those of Provisioned    the machine is there and the spec is applied
+\\                 ``Deleting``            it is being deleted
+================= ======================= ========================================================
 """
 
 from collections.abc import Iterable
@@ -24,22 +31,15 @@ from typing import assert_never
 import msgspec
 from msgspec.structs import replace
 
-from cloudkit.contracts.events import JobEvent, JobEventName
-from cloudkit.contracts.instance import ComputeInstance, Condition
+from cloudkit.contracts.instance import ComputeInstance, Condition, Launch
 from cloudkit.contracts.jobs import JobRecord, JobState, JobType
 from cloudkit.lifecycle.history import newest
+from cloudkit.lifecycle.launches import blocks
 from cloudkit.lifecycle.situation import Situation
 from cloudkit.lifecycle.texts import shorten
 
-CONDITION_OF = {JobType.PROVISION: "Provisioned", JobType.DEPROVISION: "Deprovisioned"}
-LAUNCH_UNCONFIRMED = "LaunchUnconfirmed"
-
-
-class Notice(msgspec.Struct, frozen=True):
-    """Why the job that should come next is not there."""
-
-    reason: str
-    message: str
+MAX_CONDITION_BYTES = 1024
+"""The longest message of a condition; that of the job stands in the history."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -51,38 +51,12 @@ class Finding(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-def notice(events: Iterable[JobEvent], jobs: tuple[JobRecord, ...]) -> Notice | None:
-    """Why nothing is launched, if the newest of *events* says so and no job of *jobs* is newer."""
-    last = max(events, key=lambda event: (event.job.number, event.job.revision), default=None)
-    known = newest(jobs)
-    if last is None or (known is not None and known.number >= last.job.number):
-        return None
-    if last.event is JobEventName.DELAYED:
-        return Notice(last.job.reason, last.job.message)
-    if last.event is JobEventName.CLAIMED:
-        text = f"The launch of {last.job.type} job {last.job.number} was sent and is not confirmed yet"
-        return Notice(LAUNCH_UNCONFIRMED, text)
-    return None
-
-
-def standing_notice(situation: Situation) -> Notice | None:
-    """The notice that the resource shows already."""
-    name = CONDITION_OF[situation.work]
-    shown = next((c for c in situation.instance.status.conditions if c.type == name), None)
-    if shown is None or shown.status != "False" or shown.reason in _REASONS_OF_JOBS:
-        return None
-    return Notice(shown.reason, shown.message)
-
-
-def findings(situation: Situation, notice: Notice | None) -> tuple[Finding, ...]:
+def findings(situation: Situation) -> tuple[Finding, ...]:
     """Every condition that holds for an instance, whose status has its jobs up to date already."""
-    found: tuple[Finding, ...]
-    provisioned = _of_provisioning(situation, None if situation.deleting else notice)
-    if not situation.deleting:
-        found = (replace(provisioned, type="Ready"), provisioned)
-    else:
-        ready = Finding("Ready", "False", "Deleting", "It is being deleted")
-        found = (ready, provisioned, _of_deprovisioning(situation, notice))
+    provisioned = _of_provisioning(situation)
+    found: tuple[Finding, ...] = (_ready(situation, provisioned), _available(situation), provisioned)
+    if situation.deleting:
+        found = (*found, _of_deprovisioning(situation))
     stalled = _stalled(situation)
     return found if stalled is None else (*found, stalled)
 
@@ -96,40 +70,70 @@ def dated(instance: ComputeInstance, found: Iterable[Finding], now: datetime) ->
     return (*ours, *others)
 
 
-_OURS = frozenset({"Ready", "Provisioned", "Deprovisioned", "Stalled"})
-_REASONS_OF_JOBS = frozenset({"Succeeded", "InProgress", "JobFailed", "JobPurged", "Canceled", "Unknown"})
+_OURS = frozenset({"Ready", "Available", "Provisioned", "Deprovisioned", "Stalled"})
 
 
-def _of_provisioning(situation: Situation, notice: Notice | None) -> Finding:
-    name = CONDITION_OF[JobType.PROVISION]
+def _ready(situation: Situation, provisioned: Finding) -> Finding:
+    if situation.deleting:
+        return Finding("Ready", "False", "Deleting", "It is being deleted")
+    return replace(provisioned, type="Ready")
+
+
+def _available(situation: Situation) -> Finding:
+    if newest(situation.instance.jobs, JobType.DEPROVISION) is not None:
+        return Finding("Available", "False", "Deprovisioned", "A job is removing the machine, or has")
+    if situation.instance.status.reconciled_config_version:
+        return Finding("Available", "True", "Provisioned", "There is a machine")
+    return Finding("Available", "False", "NotProvisioned", "No job has made a machine yet")
+
+
+def _of_provisioning(situation: Situation) -> Finding:
+    if _succeeded(newest(situation.instance.jobs, JobType.DEPROVISION)):
+        return Finding("Provisioned", "False", "Deprovisioned", "The machine is gone")
     job = situation.provisioned
     if situation.in_sync and job is not None:
-        return Finding(name, "True", "Succeeded", job.message)
-    return _unfinished(name, job, notice)
+        return Finding("Provisioned", "True", "Succeeded", job.message)
+    if situation.deleting:
+        return _unfinished("Provisioned", job, None)
+    if situation.instance.unmanaged and situation.active is None:
+        text = "The spec is not applied: it is unmanaged, people look after the machine"
+        return Finding("Provisioned", "False", "Unmanaged", text)
+    if job is not None and job.closed and situation.last_try is None:
+        job = None  # What became of an older spec, or before somebody asked again, is past.
+    return _unfinished("Provisioned", job, _obstacle(situation))
 
 
-def _of_deprovisioning(situation: Situation, notice: Notice | None) -> Finding:
-    name = CONDITION_OF[JobType.DEPROVISION]
+def _of_deprovisioning(situation: Situation) -> Finding:
     job = newest(situation.instance.jobs, JobType.DEPROVISION)
-    if job is not None and job.state is JobState.SUCCEEDED:
-        return Finding(name, "True", "Succeeded", job.message)
-    return _unfinished(name, job, notice)
+    if job is not None and _succeeded(job):
+        return Finding("Deprovisioned", "True", "Succeeded", job.message)
+    return _unfinished("Deprovisioned", job, _obstacle(situation))
 
 
-def _unfinished(name: str, job: JobRecord | None, notice: Notice | None) -> Finding:
-    if notice is not None:
-        return Finding(name, "False", notice.reason, shorten(notice.message))
+def _obstacle(situation: Situation) -> Launch | None:
+    """Why the job that should come next is not there, if somebody said so."""
+    launch = situation.instance.status.launch
+    return launch if launch is not None and blocks(launch, situation.work) else None
+
+
+def _succeeded(job: JobRecord | None) -> bool:
+    return job is not None and job.state is JobState.SUCCEEDED
+
+
+def _unfinished(name: str, job: JobRecord | None, obstacle: Launch | None) -> Finding:
+    if obstacle is not None:
+        return Finding(name, "False", obstacle.reason, obstacle.message)
     if job is None:
         return Finding(name, "False", "InProgress", "Waiting for a job")
     match job.state:
         case JobState.SUCCEEDED:
-            return Finding(name, "False", "InProgress", "A newer spec waits to be applied")
+            return Finding(name, "False", "InProgress", "The spec has changed since")
         case JobState.FAILED:
             return Finding(name, "False", job.reason or "JobFailed", job.message)
         case JobState.CANCELED:
             return Finding(name, "False", "Canceled", job.message)
         case JobState.UNKNOWN:
-            return Finding(name, "Unknown", "Unknown", job.message)
+            return Finding(name, "Unknown", "JobUnknown", job.message)
         case JobState.PENDING | JobState.WAITING | JobState.RUNNING:
             return Finding(name, "False", "InProgress", job.message)
     assert_never(job.state)
@@ -143,19 +147,19 @@ def _stalled(situation: Situation) -> Finding | None:
         return Finding("Stalled", "True", "Canceled", "Canceled in AAP; waits for a person or a new spec")
     if situation.given_up:
         text = f"{job.type.capitalize()} failed {job.attempt} times: {job.message}"
-        return Finding("Stalled", "True", "AttemptsUsedUp", shorten(text))
+        return Finding("Stalled", "True", "AttemptsUsedUp", text)
     return None
 
 
 def _condition(
     finding: Finding, before: Condition | None, instance: ComputeInstance, now: datetime
 ) -> Condition:
-    unchanged = before is not None and before.status == finding.status
+    since = before.last_transition_time if before is not None and before.status == finding.status else None
     return Condition(
         type=finding.type,
         status=finding.status,
         reason=finding.reason,
-        message=finding.message,
+        message=shorten(finding.message, MAX_CONDITION_BYTES),
         observed_generation=instance.metadata.generation,
-        last_transition_time=before.last_transition_time if before and unchanged else now,
+        last_transition_time=since or now,
     )

@@ -24,18 +24,18 @@ def applied_version(instance: ComputeInstance, provisioned: JobRecord) -> str:
     """The version that *provisioned*, the newest and succeeded provision job, brought about.
 
     A version of another algorithm, which was in sync and whose spec has not changed since, is taken
-    over as the present one: an upgrade must not run every machine's playbook again.
+    over as the present one: an upgrade must not run every machine's playbook again. (Other controllers
+    may leave out the version of a job, and the generation that they observed.)
     """
     if _is_ours(provisioned.config_version):
         return provisioned.config_version
     status = instance.status
     if _is_ours(status.reconciled_config_version):
         return status.reconciled_config_version
-    in_sync = (
-        status.reconciled_config_version == status.desired_config_version == provisioned.config_version
-        and status.observed_generation == instance.metadata.generation
-    )
-    return config_version(instance.spec) if in_sync else provisioned.config_version
+    known = provisioned.config_version or status.reconciled_config_version
+    in_sync = known == status.reconciled_config_version == status.desired_config_version
+    unchanged = status.observed_generation in (0, instance.metadata.generation)
+    return config_version(instance.spec) if known and in_sync and unchanged else known
 
 
 def _is_ours(version: str) -> bool:

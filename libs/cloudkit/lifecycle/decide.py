@@ -56,6 +56,14 @@ def leave_a_released_instance_alone(s: Situation) -> Decision | None:
     return None
 
 
+def leave_an_unmanaged_instance_to_people(s: Situation) -> Decision | None:
+    if s.deleting or not s.instance.unmanaged or s.active is not None:
+        return None
+    if s.newest is not None and not s.instance.adopted:
+        return None  # It has a machine of ours, which must not be forgotten when it is deleted.
+    return Decision(because="it is unmanaged: people look after it")
+
+
 def adopt_before_anything_runs(s: Situation) -> Decision | None:
     if s.instance.adopted:
         return None
@@ -135,6 +143,7 @@ def leave_a_settled_instance_alone(_: Situation) -> Decision | None:
 
 RULES: tuple[Rule, ...] = (
     leave_a_released_instance_alone,
+    leave_an_unmanaged_instance_to_people,
     adopt_before_anything_runs,
     stop_what_runs_before_cleaning_up,
     wait_for_the_active_job,
@@ -167,6 +176,7 @@ def _about(s: Situation, number: int) -> dict[str, Any]:
         "instance": s.instance.ref,
         "born": s.instance.metadata.creation_timestamp,
         "newest": s.newest,
+        "retry_requested_at": s.instance.retry_requested_at,
         "number": number,
     }
 

@@ -1,11 +1,16 @@
 """The job history of one instance: looking things up in it, and joining what is learned into it."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from operator import attrgetter
 
 import msgspec
 
 from cloudkit.contracts.jobs import JobRecord, JobState, JobType
+from cloudkit.lifecycle.texts import shorten
+
+BRIEF = 256
+"""The longest message, in bytes, of a job that is not the newest of its type."""
 
 
 def newest(jobs: Iterable[JobRecord], type: JobType | None = None) -> JobRecord | None:
@@ -23,23 +28,31 @@ def active(jobs: Iterable[JobRecord]) -> JobRecord | None:
 def join(known: Iterable[JobRecord], learned: Iterable[JobRecord]) -> tuple[JobRecord, ...]:
     """Both histories in one, oldest first. In any order, and any number of times, the result is the
     same: of two records of one number the closed one wins, then the higher revision."""
-    jobs: dict[int, JobRecord] = {}
-    for job in (*known, *learned):
-        if job.number not in jobs or _precedence(job) > _precedence(jobs[job.number]):
-            jobs[job.number] = msgspec.structs.replace(job, claimant="", template="")
+    jobs = {job.number: job for job in known}
+    for job in learned:
+        shown = msgspec.structs.replace(job, claimant="", template="")
+        rival = jobs.setdefault(job.number, shown)
+        if rival != shown and _precedence(shown) > _precedence(rival):
+            jobs[job.number] = shown
     return _superseded(sorted(jobs.values(), key=attrgetter("number")))
 
 
 def trim(jobs: tuple[JobRecord, ...], limit: int) -> tuple[JobRecord, ...]:
-    """The newest *limit* jobs, and in any case the newest of each type: what decides is never lost."""
-    kept = {job.number for job in jobs[-limit:]} | {
-        job.number for type in JobType if (job := newest(jobs, type)) is not None
-    }
-    return tuple(job for job in jobs if job.number in kept)
+    """The newest *limit* jobs, and in any case the newest of each type: what decides is never lost.
+    The messages of the others are cut, so that a status stays small."""
+    deciding = {job.number for type in JobType if (job := newest(jobs, type)) is not None}
+    kept = deciding | {job.number for job in jobs[-limit:]}
+    return tuple(job if job.number in deciding else _brief(job) for job in jobs if job.number in kept)
 
 
-def _precedence(job: JobRecord) -> tuple[bool, int, object, str]:
-    return job.closed, job.revision, job.timestamp, job.job_id
+def _precedence(job: JobRecord) -> tuple[bool, int, datetime, str, bytes]:
+    # The last one only makes the order total: no two records that the log holds need it.
+    return job.closed, job.revision, job.timestamp, job.job_id, msgspec.json.encode(job)
+
+
+def _brief(job: JobRecord) -> JobRecord:
+    message = shorten(job.message, BRIEF)
+    return job if message == job.message else msgspec.structs.replace(job, message=message)
 
 
 def _superseded(jobs: list[JobRecord]) -> tuple[JobRecord, ...]:

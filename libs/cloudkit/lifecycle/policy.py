@@ -33,5 +33,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     def backoff(self, attempt: int) -> timedelta:
         """How long after the failure of *attempt* (1, 2, …) the next one starts."""
-        doublings = min(max(attempt - 1, 0), 32)
+        doublings = min(max(attempt - 1, 0), _DOUBLINGS)
         return min(self.retry_base * (1 << doublings), self.retry_max)
+
+
+_DOUBLINGS = 16
+"""Further ones would leave what a duration can hold."""

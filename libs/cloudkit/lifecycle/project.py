@@ -11,11 +11,12 @@ import msgspec
 from msgspec.structs import replace
 
 from cloudkit.contracts.events import JobEvent
-from cloudkit.contracts.instance import ComputeInstance, ComputeInstanceStatus, JobSummary, Phase
+from cloudkit.contracts.instance import ComputeInstance, ComputeInstanceStatus, JobSummary
 from cloudkit.contracts.jobs import JobRecord, JobState, JobType
-from cloudkit.lifecycle.conditions import dated, findings, notice, standing_notice
+from cloudkit.lifecycle.conditions import dated, findings
 from cloudkit.lifecycle.config_version import applied_version
 from cloudkit.lifecycle.history import join, newest, trim
+from cloudkit.lifecycle.launches import latest_launch
 from cloudkit.lifecycle.policy import Policy
 from cloudkit.lifecycle.situation import Situation
 
@@ -25,37 +26,29 @@ def project(
 ) -> ComputeInstanceStatus:
     """The status of *instance* once *events* of its uid are known. *now* dates what changes.
 
-    Claims and delays are no jobs: they show as the reason of a condition until a job comes.
+    Claims and delays are no jobs: they show as ``launch``, and as the reason of a condition, until a
+    job comes.
     Raises `Malformed` if the spec is no object.
     """
     learned = tuple(event for event in events if event.instance == instance.ref)
     jobs = join(instance.jobs, (event.job for event in learned if event.job.job_id))
-    told = notice(learned, jobs)
-    if told is None and newest(jobs) == newest(instance.jobs):
-        told = standing_notice(Situation(instance, now, policy))
     jobs = trim(jobs, policy.max_job_history)
-    status = replace(instance.status, jobs=jobs, reconciled_config_version=_reconciled(instance, jobs))
+    status = replace(
+        instance.status,
+        jobs=jobs,
+        launch=latest_launch(instance.status.launch, learned, jobs, now),
+        reconciled_config_version=_reconciled(instance, jobs),
+    )
     known = Situation(replace(instance, status=status), now, policy)
     return replace(
         status,
-        phase=phase(known),
+        phase=known.phase,
         provision_job=_summary(newest(jobs, JobType.PROVISION)),
         deprovision_job=_summary(newest(jobs, JobType.DEPROVISION)),
         desired_config_version=known.version,
         observed_generation=instance.metadata.generation,
-        conditions=dated(instance, findings(known, told), now),
+        conditions=dated(instance, findings(known), now),
     )
-
-
-def phase(situation: Situation) -> Phase:
-    """One word for an instance, whose status has its jobs up to date already."""
-    if situation.deleting:
-        return Phase.DELETING
-    if situation.in_sync:
-        return Phase.READY
-    job = situation.last_try
-    failed = job is not None and job.state in (JobState.FAILED, JobState.CANCELED)
-    return Phase.FAILED if failed and situation.active is None else Phase.PROGRESSING
 
 
 def status_patch(before: ComputeInstanceStatus, after: ComputeInstanceStatus) -> dict[str, Any]:

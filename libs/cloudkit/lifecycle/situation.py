@@ -59,9 +59,9 @@ class Situation:
     def last_try(self) -> JobRecord | None:
         """The newest job that tried what is to be done now; None when this is something new."""
         job = newest(self.instance.jobs, self.work)
-        if job is None or self.deleting:
-            return job
-        return job if job.config_version == self.version else None
+        if job is None or self.instance.retry_requested_at not in ("", job.retry_requested_at):
+            return None
+        return job if self.deleting or job.config_version == self.version else None
 
     @property
     def next_number(self) -> int:
@@ -88,8 +88,10 @@ class Situation:
         job = self.last_try
         if job is None or not _failed(job):
             return self.now
-        # Never further off than one back-off, whatever the clock said that stamped the failure.
-        return min(job.timestamp, self.now) + self.policy.backoff(job.attempt)
+        wait = self.policy.backoff(job.attempt)
+        failed_at = job.timestamp
+        # A clock that was years ahead when it stamped the failure must not make us wait for years.
+        return failed_at + wait if failed_at <= self.now + wait else self.now
 
     @property
     def without_news(self) -> bool:
@@ -98,12 +100,24 @@ class Situation:
         return self.active is not None and (abs(self.now - self.active.timestamp) >= self.policy.follow_after)
 
     @property
+    def phase(self) -> Phase:
+        """One word for how the instance stands."""
+        if self.deleting:
+            return Phase.DELETING
+        if self.in_sync:
+            return Phase.READY
+        job = self.last_try
+        failed = job is not None and job.state in (JobState.FAILED, JobState.CANCELED)
+        return Phase.FAILED if failed and self.active is None else Phase.PROGRESSING
+
+    @property
     def status_is_behind(self) -> bool:
-        """Whether the status does not speak of the resource as it is now."""
-        status, metadata = self.instance.status, self.instance.metadata
+        """Whether the status does not speak of the resource, and of its jobs, as they are now."""
+        status = self.instance.status
         return (
-            status.observed_generation != metadata.generation
-            or self.deleting != (status.phase is Phase.DELETING)
+            status.observed_generation != self.instance.metadata.generation
+            or status.phase != self.phase
+            or status.desired_config_version != self.version
             or (self.in_sync and status.reconciled_config_version != self.version)
         )
 

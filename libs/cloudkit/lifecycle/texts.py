@@ -3,6 +3,7 @@
 from cloudkit.contracts.jobs import JobState, JobType
 
 MAX_MESSAGE_BYTES = 2048
+LONGEST_WORD = 40
 
 _PROVISION = {
     JobState.PENDING: "Job queued",
@@ -28,8 +29,10 @@ def job_message(type: JobType, state: JobState, details: str = "") -> str:
 
 
 def shorten(text: str, limit: int = MAX_MESSAGE_BYTES) -> str:
-    """*text* in at most *limit* bytes of UTF-8, cut at a word."""
-    if len(text.encode()) <= limit:
-        return text
-    cut = text.encode()[: limit - len(" …".encode())].decode(errors="ignore")
-    return cut.rsplit(maxsplit=1)[0] + " …" if " " in cut else cut + " …"
+    """*text* in at most *limit* (4 or more) bytes of UTF-8, cut at a word if one ends near the end."""
+    encoded = text.encode(errors="replace")  # JSON may hold half a character, UTF-8 may not
+    if len(encoded) <= limit:
+        return encoded.decode()
+    cut = encoded[: limit - len(" …".encode())].decode(errors="ignore")
+    word_ends = cut.rfind(" ", len(cut) - LONGEST_WORD)
+    return (cut if word_ends <= 0 else cut[:word_ends]) + " …"

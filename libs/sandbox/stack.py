@@ -98,9 +98,9 @@ async def start_stack(plan: Plan, *, say: Callable[[str], object] = log.warning)
     Raises `sandbox.process.DidNotStart`.
     """
     async with AsyncExitStack() as contexts:
+        nats = await contexts.enter_async_context(start_nats(plan.directory / "nats"))  # the last to end
         supervisor = Supervisor(plan.directory, keep_alive=plan.keep_alive, say=say)
         contexts.push_async_callback(supervisor.stop)
-        nats = await contexts.enter_async_context(start_nats(plan.directory / "nats"))
         stack = _stack(plan, supervisor, nats, await supervisor.start(*_surroundings(plan)))
         await supervisor.start(*service_commands(stack))
         yield stack

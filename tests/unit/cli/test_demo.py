@@ -76,13 +76,13 @@ def test_without_a_terminal_each_change_is_one_plain_line() -> None:
     output = io.StringIO()
     screen = Screen(Console(file=output, width=40), STORIES)
     with screen.on():
-        for seen in ({}, {"web": RUNS}, {"web": RUNS}, {"web": READY}, {}):
+        for seen in ({}, {"web": RUNS}, {"web": RUNS}, {"web": READY}, {}, {}):
             screen.show(seen)
     lines = [line[9:].split(maxsplit=2) for line in output.getvalue().splitlines()]
     assert lines == [
         ["web", "Progressing", "provision 4711 Running"],
         ["web", "Ready", "provision 4711 Succeeded"],
-        ["web", "gone", "provision 4711 Succeeded"],
+        ["web", "gone", "provision 4711"],
     ]
     assert "\x1b" not in output.getvalue()
 

@@ -14,7 +14,8 @@ from cloudkit.cli.demo.stories import Story
 from cloudkit.cli.demo.world import Seen, jobs_of
 from cloudkit.contracts.instance import ComputeInstance
 
-STYLES = {"Ready": "green", "Failed": "red", "Deleting": "yellow", "Progressing": "cyan", "gone": "dim"}
+GONE = "gone"
+STYLES = {"Ready": "green", "Failed": "red", "Deleting": "yellow", "Progressing": "cyan", GONE: "dim"}
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,14 @@ class Screen:
 
 
 def _row(instance: ComputeInstance | None, before: Row) -> Row:
-    """The row of *instance*; once it is gone, its jobs stay as they were last seen."""
+    """The row of *instance*; once it is gone, its jobs stay, without the state last seen."""
     if instance is None:
-        return Row("gone", before.jobs) if before.phase else before
+        return before if before.phase in ("", GONE) else Row(GONE, tuple(map(_without_state, before.jobs)))
     jobs = instance.status.jobs
     return Row(
         str(instance.status.phase or "new"), tuple(jobs_of(instance)), jobs[-1].message if jobs else ""
     )
+
+
+def _without_state(job: str) -> str:
+    return job.rpartition(" ")[0]

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from cloudkit.cli.demo.world import World, has_failed, is_ready, runs_its_job
+from cloudkit.cli.demo.world import World, had_its_job_stopped, has_failed, is_ready, runs_its_job
 
 TO_BE_SEEN = 1.5
 """Seconds that a state stays on the screen before the story goes on."""
@@ -33,6 +33,7 @@ async def _deleted_while_its_job_runs(world: World, name: str) -> str:
     await world.until(name, runs_its_job, "to show its job running")
     await asyncio.sleep(TO_BE_SEEN)
     await world.instances.delete(name)
+    await world.until(name, had_its_job_stopped, "to show its job stopped")
     await world.until_gone(name)
     return f"{name} was deleted while its job ran: that job was stopped, and only then cleanup began"
 
@@ -49,6 +50,6 @@ async def _fails_and_says_why(world: World, name: str) -> str:
 
 STORIES = (
     Story("web", "becomes ready, then is deleted", _ready_then_deleted),
-    Story("database-slow", "is deleted while its job runs", _deleted_while_its_job_runs),
+    Story("database-stuck", "is deleted while its job runs", _deleted_while_its_job_runs),
     Story("huge-fail", "fails and says why", _fails_and_says_why),
 )

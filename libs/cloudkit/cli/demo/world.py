@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from cloudkit.contracts.instance import ComputeInstance, Phase
+from cloudkit.contracts.jobs import JobState
 from sandbox.instances import Instances
 
 LOOK_EVERY = 0.2
@@ -75,5 +76,12 @@ def has_failed(instance: ComputeInstance) -> bool:
 
 
 def runs_its_job(instance: ComputeInstance) -> bool:
-    job = instance.status.provision_job
-    return job is not None and job.state == "Running"
+    return _state_of_its_job(instance) is JobState.RUNNING
+
+
+def had_its_job_stopped(instance: ComputeInstance) -> bool:
+    return _state_of_its_job(instance) is JobState.CANCELED
+
+
+def _state_of_its_job(instance: ComputeInstance) -> JobState | None:
+    return instance.status.provision_job.state if instance.status.provision_job else None

@@ -274,6 +274,8 @@ class Controller:
             self._start(job, at)
             self._plan(job, job.play.seconds, at, self._end)
         else:
+            if status is Status.SUCCESSFUL:
+                job.started = job.started or at
             self.finish(job, status, at, explanation=explanation)
 
     def purge(self, job: Job, at: datetime, *, by: str) -> None:

@@ -81,7 +81,7 @@ class Filter:
 
 def _compare(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
     """*test*, which no null passes, as in SQL."""
-    return lambda actual, wanted: actual is not None and test(actual, wanted)
+    return lambda actual, wanted: actual is not None and wanted is not None and test(actual, wanted)
 
 
 LOOKUPS: dict[str, Callable[[Any, Any], bool]] = {

@@ -90,7 +90,7 @@ class Jobs:
         return list(union.values())
 
     def _narrow(self, clause: Clause) -> Sequence[Job] | None:
-        if clause.negated:
+        if clause.negated or clause.value is None:
             return None
         match clause.field, clause.lookup, clause.value:
             case "id", "in", ids:

@@ -60,8 +60,9 @@ def _read_extra_vars(raw: msgspec.Raw | None) -> bytes:
     try:
         if text.startswith(b'"'):
             text = msgspec.json.decode(text, type=str).encode() or b"{}"
+        text.decode()
         msgspec.json.decode(text, type=dict[str, msgspec.Raw] | None)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Answer(400, {"extra_vars": [f"Must be valid JSON or YAML. {error}"]}) from None
     return b"{}" if text == b"null" else text
 

@@ -39,7 +39,7 @@ class _Metadata(msgspec.Struct, frozen=True):
 
 
 class _Spec(msgspec.Struct, frozen=True):
-    vcpu: float | None = None
+    vcpu: float | str | None = None
 
 
 class _Resource(msgspec.Struct, frozen=True):
@@ -72,10 +72,11 @@ def read_subject(extra_vars: bytes) -> Subject:
     except msgspec.ValidationError:
         return Subject()
     resource = found.ansible_eda.event.payload or found.osac_job_vars.resource or _Resource()
+    vcpu = resource.spec.vcpu
     return Subject(
         namespace=resource.metadata.namespace,
         name=resource.metadata.name,
         uid=resource.metadata.uid,
-        vcpu=resource.spec.vcpu or 0,
+        vcpu=vcpu if isinstance(vcpu, float | int) else 0,
         number=found.cloudkit_job,
     )

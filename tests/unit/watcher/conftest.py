@@ -1,0 +1,8 @@
+import pytest
+
+from unit.watcher.world import World
+
+
+@pytest.fixture
+def world() -> World:
+    return World()

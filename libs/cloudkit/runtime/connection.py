@@ -54,7 +54,6 @@ class Connection:
         self._client = Client()
         self._pulse: asyncio.Task[None] | None = None
         self._interruptions: set[Callable[[], None]] = set()
-        self._closing = False
 
     async def open(self) -> None:
         """Connect, however long it takes."""
@@ -62,11 +61,11 @@ class Connection:
         self._pulse = asyncio.create_task(self._keep_alive(), name="nats-pulse")
 
     async def close(self) -> None:
-        """Say goodbye. Nothing may be in flight any more."""
-        self._closing = True
+        """Say goodbye, after what was published last has left, such as acknowledgements."""
         if self._pulse is not None:
             self._pulse.cancel()
             await asyncio.gather(self._pulse, return_exceptions=True)
+        await self._has_pulse()
         await self._drop(self._client)
 
     async def request(
@@ -118,6 +117,7 @@ class Connection:
             self._interruptions.discard(tell)
 
     async def _connect(self) -> None:
+        self._health.down(PART, "connecting")
         started = self._clock.monotonic()
         reminded = started - REMIND_EVERY
         while True:
@@ -147,7 +147,7 @@ class Connection:
             log.debug("NATS error", error=_why(error))
 
         async def on_disconnect() -> None:
-            if client is self._client and not self._closing:
+            if client is self._client and not client.is_closed:
                 self._broken(client)
 
         async def on_reconnect() -> None:

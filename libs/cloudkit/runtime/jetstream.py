@@ -13,6 +13,7 @@ parses a stored message in ten times the time.
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -74,22 +75,27 @@ class PubAck(msgspec.Struct, frozen=True):
     error: ApiError | None = None
 
 
-class Stored(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Stored:
     """A message as it stands in a stream."""
 
+    subject: str
+    seq: int
+    time: datetime
+    data: bytes
+    headers: Mapping[str, str]
+
+
+class _RawMessage(msgspec.Struct, frozen=True):
     subject: str
     seq: int
     time: datetime
     data: bytes = b""
     hdrs: bytes = b""
 
-    @property
-    def headers(self) -> dict[str, str]:
-        return read_headers(self.hdrs)
 
-
-class _Message(msgspec.Struct, frozen=True):
-    message: Stored
+class _Found(msgspec.Struct, frozen=True):
+    message: _RawMessage
 
 
 class StreamInfo(msgspec.Struct, frozen=True):
@@ -165,11 +171,12 @@ class JetStream:
 
     async def _get(self, stream: str, which: dict[str, Any]) -> Stored | None:
         try:
-            return (await self.api(f"STREAM.MSG.GET.{stream}", which, _Message)).message
+            found = (await self.api(f"STREAM.MSG.GET.{stream}", which, _Found)).message
         except JetStreamRefused as error:
             if error.code == NO_MESSAGE:
                 return None
             raise
+        return Stored(found.subject, found.seq, found.time, found.data, read_headers(found.hdrs))
 
     async def _batch(self, stream: str, subject: str, start: int) -> list[Stored]:
         messages: list[Stored] = []
@@ -218,6 +225,7 @@ def _direct(message: Msg, headers: Mapping[str, str]) -> Stored:
         seq=int(headers["Nats-Sequence"]),
         time=msgspec.convert(headers["Nats-Time-Stamp"], datetime),
         data=message.data,
+        headers=headers,
     )
 
 

@@ -128,6 +128,8 @@ class _Append:
                 return await self._own_sequence()
             case js.WRONG_LAST_SEQUENCE:
                 raise Conflict(f"something newer stands under {self._of_name}", system="NATS") from refused
+            case js.SAME_SUBJECT_IN_FLIGHT | js.SAME_ID_IN_FLIGHT if self._unanswered is not None:
+                return None  # what is in flight may be ours: only time will tell
             case js.SAME_SUBJECT_IN_FLIGHT | js.SAME_ID_IN_FLIGHT if self._busy < BUSY_ATTEMPTS:
                 self._busy += 1
                 return None
@@ -137,7 +139,8 @@ class _Append:
                 raise refused
 
     async def _own_sequence(self) -> int | None:
-        """After a lost answer the newer event may be our own."""
+        """After a lost answer the newer event may be our own: a single server looks at the expectation
+        before it looks for duplicates."""
         try:
             last = await self._jetstream.last(JOBS, self._of_name)
         except (Unreachable, Unanswered):

@@ -99,7 +99,10 @@ class Pull:
 
     async def close(self) -> None:
         """Ask for nothing more; what is on its way still arrives before this returns."""
-        await self._jetstream.connection.drain(self._inbox)
+        if self.lost is None:
+            await self._jetstream.connection.drain(self._inbox)
+        else:
+            await self._jetstream.connection.unsubscribe(self._inbox)
 
     async def ask(self, count: int, *, wait: bool = True) -> None:
         """Ask for up to *count* messages; without *wait* only for those that are due now."""

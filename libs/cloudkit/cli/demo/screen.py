@@ -66,7 +66,7 @@ class Screen:
             table.add_column(column, ratio=ratio)
         for story in self._stories:
             row = self._rows[story.name]
-            what = Text(story.name, "bold").append(f"\n{story.about}", "dim")
+            what = Text.assemble((story.name, "bold"), (f"\n{story.about}", "dim"))
             phase = Text(row.phase, STYLES.get(row.phase, ""))
             table.add_row(what, phase, Text("\n".join(row.jobs)), Text(row.message), end_section=True)
         return table

@@ -1,0 +1,471 @@
+"""What happens next, rule by rule."""
+
+from datetime import datetime, timedelta
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from cloudkit.contracts.errors import Malformed
+from cloudkit.contracts.instance import (
+    FINALIZER,
+    MANAGEMENT_ANNOTATION,
+    PLAYBOOK_FINALIZERS,
+    PROVIDER_ANNOTATION,
+    RETRY_ANNOTATION,
+    ComputeInstance,
+)
+from cloudkit.contracts.intents import Deprovision, Intent, Provision, Reconcile
+from cloudkit.contracts.jobs import JobState, Provider
+from cloudkit.lifecycle.decide import RULES, Decision, Write, decide
+from cloudkit.lifecycle.policy import Policy
+from unit.lifecycle.specimens import (
+    A_WHILE_AGO,
+    BOTH,
+    LONG_AGO,
+    NOW,
+    POLICY,
+    REF,
+    A,
+    B,
+    deprovision,
+    instance,
+    provision,
+    reported,
+    version,
+)
+
+RUNNING, FAILED, CANCELED, UNKNOWN = JobState.RUNNING, JobState.FAILED, JobState.CANCELED, JobState.UNKNOWN
+MINUTE = timedelta(minutes=1)
+ASKED_AGAIN = {RETRY_ANNOTATION: "2026-01-02"}
+UNMANAGED = {MANAGEMENT_ANNOTATION: "Unmanaged"}
+ON_EDA = {PROVIDER_ANNOTATION: "eda"}
+
+Expected = tuple[str, ...]
+"""The decision in words, see `told`."""
+
+CASES: dict[str, tuple[ComputeInstance, Expected]] = {
+    "an instance without our finalizer is adopted before anything runs": (
+        instance(finalizers=()),
+        ("Reconcile to status", "adopt"),
+    ),
+    "a finalizer that a playbook dropped is put back before anything else": (
+        instance(provision(state=RUNNING), finalizers=PLAYBOOK_FINALIZERS),
+        ("Reconcile to status", "adopt"),
+    ),
+    "an instance deleted before it was adopted is none of our business": (
+        instance(deleting=True, finalizers=()),
+        (),
+    ),
+    "an instance held by the finalizer of a playbook alone is none of our business": (
+        instance(provision(), deleting=True, finalizers=PLAYBOOK_FINALIZERS),
+        (),
+    ),
+    "an adopted instance without jobs is provisioned": (
+        reported(instance()),
+        ("Provision 1 attempt 1 to aap",),
+    ),
+    "a claimed job that the resource does not show is asked for again, with the same number": (
+        reported(instance(provision(1), spec=B)),
+        ("Provision 2 attempt 1 to aap",),
+    ),
+    "a running job is waited for": (
+        reported(instance(provision(state=RUNNING))),
+        (),
+    ),
+    "a running job is waited for although the spec changed": (
+        reported(instance(provision(state=RUNNING), spec=B)),
+        (),
+    ),
+    "a running job without news is followed": (
+        reported(instance(provision(state=RUNNING, timestamp=NOW - 5 * MINUTE))),
+        ("Follow 1 to aap",),
+    ),
+    "a running job stamped by a clock that is ahead is followed, not waited for until then": (
+        reported(instance(provision(state=RUNNING, timestamp=NOW + timedelta(days=1)))),
+        ("Follow 1 to aap",),
+    ),
+    "a running deprovision job without news is followed": (
+        reported(instance(deprovision(state=RUNNING, timestamp=LONG_AGO), deleting=True)),
+        ("Follow 1 to aap",),
+    ),
+    "a running job is followed at the provider that runs it": (
+        reported(instance(provision(state=RUNNING, timestamp=LONG_AGO, provider=Provider.EDA))),
+        ("Follow 1 to eda",),
+    ),
+    "a job in a state that nobody knows may be running": (
+        reported(instance(provision(state=UNKNOWN))),
+        (),
+    ),
+    "a job that was abandoned in an unknown state is over": (
+        reported(instance(provision(state=UNKNOWN, finished_at=LONG_AGO, timestamp=LONG_AGO))),
+        ("Provision 2 attempt 2 to aap",),
+    ),
+    "an applied spec needs nothing": (
+        reported(instance(provision())),
+        (),
+    ),
+    "a changed spec is provisioned": (
+        reported(instance(provision(), spec=B)),
+        ("Provision 2 attempt 1 to aap",),
+    ),
+    "a spec that returns to an older version is provisioned again": (
+        reported(instance(provision(1), provision(2, config_version=version(B)))),
+        ("Provision 3 attempt 1 to aap",),
+    ),
+    "a spec that returns to an older version while the newer is applied waits for that job": (
+        reported(instance(provision(1), provision(2, RUNNING, config_version=version(B)))),
+        (),
+    ),
+    "a spec that returns to the applied version after a newer one failed is provisioned again": (
+        reported(instance(provision(1), provision(2, FAILED, config_version=version(B)))),
+        ("Provision 3 attempt 1 to aap",),
+    ),
+    "a job that failed just now is not tried again yet": (
+        reported(instance(provision(state=FAILED, timestamp=NOW - MINUTE))),
+        ("wake in 60 s",),
+    ),
+    "a job that failed two minutes ago is tried again": (
+        reported(instance(provision(state=FAILED, timestamp=NOW - 2 * MINUTE))),
+        ("Provision 2 attempt 2 to aap",),
+    ),
+    "a job of half an hour that failed just now is not tried again at once": (
+        reported(instance(provision(state=FAILED, timestamp=NOW, started_at=NOW - 30 * MINUTE))),
+        ("wake in 120 s",),
+    ),
+    "the wait doubles with every attempt": (
+        reported(instance(provision(3, FAILED, attempt=3, timestamp=NOW))),
+        ("wake in 480 s",),
+    ),
+    "a failure from a clock that is a minute ahead is waited for that much longer": (
+        reported(instance(provision(state=FAILED, timestamp=NOW + MINUTE))),
+        ("wake in 180 s",),
+    ),
+    "a failure from a clock that is a year ahead is not waited for": (
+        reported(instance(provision(state=FAILED, timestamp=NOW + timedelta(days=365)))),
+        ("Provision 2 attempt 2 to aap",),
+    ),
+    "a job purged from AAP is tried again like a failed one": (
+        reported(instance(provision(state=FAILED, reason="JobPurged", timestamp=LONG_AGO))),
+        ("Provision 2 attempt 2 to aap",),
+    ),
+    "the last attempt that failed is left to people": (
+        reported(instance(provision(5, FAILED, attempt=5, timestamp=LONG_AGO))),
+        (),
+    ),
+    "a new spec starts the attempts again": (
+        reported(instance(provision(5, FAILED, attempt=5), spec=B)),
+        ("Provision 6 attempt 1 to aap",),
+    ),
+    "a person who asks for it gets another five attempts": (
+        reported(instance(provision(5, FAILED, attempt=5), annotations=ASKED_AGAIN)),
+        ("Provision 6 attempt 1 to aap",),
+    ),
+    "a person who asks for it need not wait": (
+        reported(instance(provision(state=FAILED, timestamp=NOW), annotations=ASKED_AGAIN)),
+        ("Provision 2 attempt 1 to aap",),
+    ),
+    "what a person asked for is done once": (
+        reported(
+            instance(
+                provision(6, FAILED, attempt=5, timestamp=LONG_AGO, retry_requested_at="2026-01-02"),
+                annotations=ASKED_AGAIN,
+            )
+        ),
+        (),
+    ),
+    "a request that is taken back asks for nothing": (
+        reported(instance(provision(6, FAILED, attempt=5, retry_requested_at="2026-01-02"))),
+        (),
+    ),
+    "asking again for what succeeded changes nothing": (
+        reported(instance(provision(), annotations=ASKED_AGAIN)),
+        (),
+    ),
+    "a job canceled by a person is not launched again behind their back": (
+        reported(instance(provision(state=CANCELED, timestamp=LONG_AGO))),
+        (),
+    ),
+    "a canceled job gives way to a new spec": (
+        reported(instance(provision(state=CANCELED), spec=B)),
+        ("Provision 2 attempt 1 to aap",),
+    ),
+    "a canceled job is tried again when a person asks for it": (
+        reported(instance(provision(state=CANCELED), annotations=ASKED_AGAIN)),
+        ("Provision 2 attempt 1 to aap",),
+    ),
+    "an unmanaged instance is left alone": (
+        reported(instance(provision(), spec=B, annotations=UNMANAGED)),
+        (),
+    ),
+    "an unmanaged instance is not even adopted": (
+        instance(finalizers=(), annotations=UNMANAGED),
+        (),
+    ),
+    "an unmanaged instance with a job of ours is held, so that its deletion is seen": (
+        instance(provision(), finalizers=(), annotations=UNMANAGED),
+        ("Reconcile to status", "adopt"),
+    ),
+    "the running job of an unmanaged instance is followed": (
+        reported(instance(provision(state=RUNNING, timestamp=LONG_AGO), annotations=UNMANAGED)),
+        ("Follow 1 to aap",),
+    ),
+    "an unmanaged instance that is deleted is deprovisioned as any other": (
+        reported(instance(provision(), deleting=True, annotations=UNMANAGED)),
+        ("Deprovision 2 attempt 1 to aap",),
+    ),
+    "an instance that is deleted is deprovisioned": (
+        reported(instance(provision(), deleting=True)),
+        ("Deprovision 2 attempt 1 to aap",),
+    ),
+    "an instance deleted before its first job is deprovisioned all the same": (
+        reported(instance(deleting=True)),
+        ("Deprovision 1 attempt 1 to aap",),
+    ),
+    "an instance whose provisioning failed is deprovisioned without waiting": (
+        reported(instance(provision(state=FAILED, timestamp=NOW), deleting=True)),
+        ("Deprovision 2 attempt 1 to aap",),
+    ),
+    "an instance whose provision job was canceled for its deletion is deprovisioned": (
+        reported(instance(provision(state=CANCELED), deleting=True)),
+        ("Deprovision 2 attempt 1 to aap",),
+    ),
+    "a deletion while the provision job runs asks to stop it first": (
+        reported(instance(provision(state=RUNNING), deleting=True)),
+        ("Deprovision 2 attempt 1 to aap",),
+    ),
+    "a deletion while the provision job waits asks to stop it first": (
+        reported(instance(provision(state=JobState.WAITING), deleting=True)),
+        ("Deprovision 2 attempt 1 to aap",),
+    ),
+    "a running deprovision job is waited for": (
+        reported(instance(provision(1), deprovision(2, RUNNING), deleting=True)),
+        (),
+    ),
+    "only a successful deprovision job releases the instance": (
+        reported(instance(provision(1), deprovision(2), deleting=True)),
+        ("Reconcile to status", "release"),
+    ),
+    "a successful provision job is no cleanup": (
+        reported(instance(provision(1, JobState.SUCCEEDED), deleting=True)),
+        ("Deprovision 2 attempt 1 to aap",),
+    ),
+    "a provision job after a cleanup makes another cleanup necessary": (
+        reported(instance(deprovision(1), provision(2), deleting=True)),
+        ("Deprovision 3 attempt 2 to aap",),
+    ),
+    "a failed deprovision job keeps the instance and is tried again after a while": (
+        reported(instance(provision(1), deprovision(2, FAILED, timestamp=NOW - MINUTE), deleting=True)),
+        ("wake in 60 s",),
+    ),
+    "a failed deprovision job is tried again": (
+        reported(instance(provision(1), deprovision(2, FAILED, timestamp=LONG_AGO), deleting=True)),
+        ("Deprovision 3 attempt 2 to aap",),
+    ),
+    "a deprovision job purged from AAP is run again, and is no reason to release": (
+        reported(
+            instance(deprovision(2, FAILED, reason="JobPurged", timestamp=LONG_AGO), deleting=True),
+        ),
+        ("Deprovision 3 attempt 2 to aap",),
+    ),
+    "the last failed deprovision job keeps the instance and waits for a person": (
+        reported(instance(deprovision(6, FAILED, attempt=5, timestamp=LONG_AGO), deleting=True)),
+        (),
+    ),
+    "a failed deprovision job is unblocked by a person who asks for another try": (
+        reported(instance(deprovision(6, FAILED, attempt=5), deleting=True, annotations=ASKED_AGAIN)),
+        ("Deprovision 7 attempt 1 to aap",),
+    ),
+    "a deprovision job canceled by a person keeps the instance": (
+        reported(instance(deprovision(2, CANCELED, timestamp=LONG_AGO), deleting=True)),
+        (),
+    ),
+    "ten failed deprovision jobs do not hide the provision job that runs": (
+        reported(
+            instance(*(deprovision(n, FAILED) for n in range(1, 11)), provision(11, RUNNING), deleting=True)
+        ),
+        ("Deprovision 12 attempt 2 to aap",),
+    ),
+    "the annotation of an instance chooses its provider": (
+        reported(instance(annotations=ON_EDA)),
+        ("Provision 1 attempt 1 to eda",),
+    ),
+    "an annotation that names nobody chooses nothing": (
+        reported(instance(annotations={PROVIDER_ANNOTATION: "aws"})),
+        ("Provision 1 attempt 1 to aap",),
+    ),
+    "a provider switched before the deletion cleans up, and the other is asked for nothing": (
+        reported(instance(provision(), deleting=True, annotations=ON_EDA)),
+        ("Deprovision 2 attempt 1 to eda",),
+    ),
+    "a provider switched while a job runs is canceled by the one that runs it": (
+        reported(instance(provision(state=RUNNING), deleting=True, annotations=ON_EDA)),
+        ("Cancel 1 to aap",),
+    ),
+    "records of another controller are counted on from": (
+        reported(instance(provision(0, config_version=""), provision(0, FAILED, config_version=""))),
+        ("Provision 3 attempt 1 to aap",),
+    ),
+    "a status taken back to an older job asks for that one's number, which the log knows to be stale": (
+        reported(instance(provision(1), spec=B)),
+        ("Provision 2 attempt 1 to aap",),
+    ),
+    "a status from before the deletion is written again, whatever else is done": (
+        instance(provision(state=RUNNING), deleting=True),
+        ("Deprovision 2 attempt 1 to aap", "Reconcile to status"),
+    ),
+    "a status of an older generation is written again": (
+        replace(reported(instance(provision())), metadata=instance(generation=2).metadata),
+        ("Reconcile to status",),
+    ),
+    "a phase that its own jobs contradict is written again": (
+        instance(
+            provision(state=FAILED, timestamp=NOW),
+            status={"phase": "Ready", "observedGeneration": 1, "desiredConfigVersion": version(A)},
+        ),
+        ("Reconcile to status",),
+    ),
+    "a phase of another controller is written again": (
+        instance(
+            provision(),
+            status={
+                "phase": "Starting",
+                "observedGeneration": 1,
+                "desiredConfigVersion": version(A),
+                "reconciledConfigVersion": version(A),
+            },
+        ),
+        ("Reconcile to status",),
+    ),
+    "an empty status is written again": (
+        instance(provision()),
+        ("Reconcile to status",),
+    ),
+}
+
+
+def told(decision: Decision) -> Expected:
+    """What *decision* asks of whom, what it writes, and if that is nothing, when it wakes up."""
+    asked = tuple(f"{_name(intent)} to {addressee}" for addressee, intent in decision.intents)
+    written = (decision.write.value,) if decision.write else ()
+    if asked or decision.wake_at in (None, NOW + POLICY.follow_after):
+        return (*asked, *written)  # Whatever is asked is repeated, and a running job looked at again.
+    return (f"wake in {(decision.wake_at - NOW).total_seconds():.0f} s",)
+
+
+def _name(intent: Intent) -> str:
+    match intent:
+        case Reconcile():
+            return "Reconcile"
+        case Provision() | Deprovision():
+            return f"{type(intent).__name__} {intent.number} attempt {intent.attempt}"
+        case _:
+            return f"{type(intent).__name__} {intent.number}"
+
+
+@pytest.mark.parametrize(("subject", "expected"), CASES.values(), ids=CASES)
+def test_what_is_decided(subject: ComputeInstance, expected: Expected) -> None:
+    decision = decide(subject, NOW, Policy(providers=BOTH))
+    assert told(decision) == expected, decision.because
+
+
+def test_the_rules_stand_in_this_order() -> None:
+    assert [rule.__name__ for rule in RULES] == [
+        "leave_a_released_instance_alone",
+        "leave_an_unmanaged_instance_to_people",
+        "adopt_before_anything_runs",
+        "stop_what_runs_before_cleaning_up",
+        "wait_for_the_active_job",
+        "release_after_a_successful_cleanup",
+        "leave_a_canceled_job_to_people",
+        "stop_after_the_last_attempt",
+        "wait_before_trying_again",
+        "remove_the_machine",
+        "provision_what_the_spec_asks_for",
+        "leave_a_settled_instance_alone",
+    ]
+
+
+def test_what_is_asked_is_asked_again_after_a_minute() -> None:
+    assert decide(reported(instance()), NOW, POLICY).wake_at == NOW + MINUTE
+
+
+def test_a_running_job_is_looked_at_every_five_minutes() -> None:
+    running = reported(instance(provision(state=RUNNING)))
+    assert decide(running, NOW, POLICY).wake_at == NOW + 5 * MINUTE
+
+
+@pytest.mark.parametrize(
+    "waiting",
+    [
+        reported(instance(provision())),
+        reported(instance(provision(state=CANCELED))),
+        reported(instance(provision(state=FAILED, attempt=5))),
+        instance(deleting=True, finalizers=()),
+    ],
+    ids=["settled", "canceled", "given up", "released"],
+)
+def test_what_waits_for_a_person_or_a_change_is_not_woken(waiting: ComputeInstance) -> None:
+    assert decide(waiting, NOW, POLICY).wake_at is None
+
+
+def test_a_provision_intent_says_what_to_launch() -> None:
+    last = provision(1)
+    subject = reported(instance(last, spec=B, annotations=ASKED_AGAIN))
+    [(_, intent)] = decide(subject, NOW, POLICY).intents
+    assert isinstance(intent, Provision)
+    assert intent.instance == REF
+    assert intent.born == LONG_AGO
+    assert intent.newest == last
+    assert intent.config_version == version(B)
+    assert intent.retry_requested_at == "2026-01-02"
+    assert intent.resource["spec"] == B
+    assert intent.resource["status"]["desiredConfigVersion"] == version(B)
+
+
+def test_a_deprovision_intent_says_what_to_remove() -> None:
+    last = provision(1)
+    [(_, intent)] = decide(reported(instance(last, deleting=True)), NOW, POLICY).intents
+    assert isinstance(intent, Deprovision)
+    assert (intent.number, intent.newest, intent.born) == (2, last, LONG_AGO)
+    assert intent.resource["metadata"]["name"] == REF.name
+
+
+def test_a_decision_says_why() -> None:
+    assert decide(reported(instance(provision())), NOW, POLICY).because == "its spec is applied"
+
+
+def test_a_spec_that_is_no_object_is_malformed() -> None:
+    broken = replace(instance(), spec=msgspec.Raw(b"[]"))
+    with pytest.raises(Malformed):
+        decide(broken, NOW, POLICY)
+
+
+def test_an_upgrade_of_the_algorithm_launches_nothing_for_what_was_in_sync() -> None:
+    old = provision(config_version="v0-abc")
+    status = {
+        "phase": "Ready",
+        "observedGeneration": 3,
+        "desiredConfigVersion": "v0-abc",
+        "reconciledConfigVersion": "v0-abc",
+    }
+    before = instance(old, generation=3, status=status)
+    assert told(decide(before, NOW, POLICY)) == ("Reconcile to status",)
+    assert told(decide(reported(before), NOW, POLICY)) == ()
+
+
+def test_an_instance_without_our_finalizer_is_never_released() -> None:
+    gone = reported(instance(provision(1), deprovision(2), deleting=True, finalizers=("somebody/else",)))
+    assert decide(gone, NOW, POLICY).write is None
+
+
+def test_the_finalizer_of_the_instance_is_ours_by_its_full_name() -> None:
+    nearly = instance(finalizers=(FINALIZER + "-aap",))
+    assert decide(nearly, NOW, POLICY).write is Write.ADOPT
+
+
+def test_a_wake_up_is_never_in_the_past() -> None:
+    times: list[datetime | None] = [
+        decide(subject, NOW, Policy(providers=BOTH)).wake_at for subject, _ in CASES.values()
+    ]
+    assert min(time for time in times if time is not None) > A_WHILE_AGO

@@ -1,0 +1,162 @@
+"""What holds for every decision, whatever the instance: one cross product over all inputs."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import product
+
+from msgspec.structs import replace
+
+from cloudkit.contracts.instance import (
+    FINALIZER,
+    MANAGEMENT_ANNOTATION,
+    PROVIDER_ANNOTATION,
+    RETRY_ANNOTATION,
+    ComputeInstance,
+)
+from cloudkit.contracts.intents import Cancel, Deprovision, Follow, Provision, Reconcile
+from cloudkit.contracts.jobs import JobRecord, JobState, JobType, Provider
+from cloudkit.contracts.subjects import ADDRESSEE_OF, Addressee
+from cloudkit.lifecycle.decide import RULES, Decision, Write, decide
+from cloudkit.lifecycle.policy import Policy
+from cloudkit.lifecycle.situation import Situation
+from unit.lifecycle.specimens import BOTH, NOW, A, B, deprovision, instance, provision, reported, version
+
+BOTH_RUN = Policy(providers=BOTH)
+AGES = [timedelta(0), timedelta(minutes=3), timedelta(days=2), timedelta(days=-2)]
+ANNOTATIONS: list[dict[str, str]] = [
+    {},
+    {PROVIDER_ANNOTATION: "eda"},
+    {RETRY_ANNOTATION: "again"},
+    {MANAGEMENT_ANNOTATION: "unmanaged"},
+]
+
+
+def newest_jobs() -> Iterator[JobRecord | None]:
+    yield None
+    for type, state, spec, attempt, age, provider in product(
+        (provision, deprovision), JobState, (A, B), (1, 5), AGES, Provider
+    ):
+        job = type(4, state, attempt=attempt, timestamp=NOW - age, provider=provider)
+        yield replace(job, config_version=version(spec) if type is provision else "")
+        if state is JobState.UNKNOWN:
+            yield replace(job, finished_at=NOW - age)
+
+
+def earlier_jobs(newest: JobRecord | None) -> Iterator[tuple[JobRecord, ...]]:
+    yield ()
+    if newest is not None:
+        yield (provision(2), provision(3, JobState.FAILED))
+        yield (provision(1), deprovision(2), deprovision(3, JobState.FAILED))
+
+
+def everything() -> Iterator[ComputeInstance]:
+    for newest, deleting, adopted, annotations in product(
+        newest_jobs(), (False, True), (False, True), ANNOTATIONS
+    ):
+        for earlier in earlier_jobs(newest):
+            jobs = earlier if newest is None else (*earlier, newest)
+            yield instance(
+                *jobs,
+                deleting=deleting,
+                finalizers=(FINALIZER,) if adopted else (),
+                annotations=annotations,
+            )
+
+
+def check(subject: ComputeInstance) -> None:
+    decision = decide(subject, NOW, BOTH_RUN)
+    _is_that_of_the_first_rule_that_applies(subject, decision)
+    _is_repeated_or_waits_on_purpose(subject, decision)
+    _launches_the_right_thing(subject, decision)
+    _writes_only_what_is_safe(subject, decision)
+    assert decision == decide(subject, NOW, BOTH_RUN)
+
+
+def _is_that_of_the_first_rule_that_applies(subject: ComputeInstance, decision: Decision) -> None:
+    situation = Situation(subject, NOW, BOTH_RUN)
+    applying = [made for rule in RULES if (made := rule(situation)) is not None]
+    assert decision.because == applying[0].because
+    added = set(map(_addressed, decision.intents)) - set(map(_addressed, applying[0].intents))
+    assert added <= {(Addressee.STATUS, "Reconcile")}
+
+
+def _addressed(asked: tuple[Addressee, object]) -> tuple[Addressee, str]:
+    return asked[0], type(asked[1]).__name__
+
+
+def _is_repeated_or_waits_on_purpose(subject: ComputeInstance, decision: Decision) -> None:
+    situation = Situation(subject, NOW, BOTH_RUN)
+    urgent = [intent for _, intent in decision.intents if not isinstance(intent, Follow)]
+    if urgent:
+        assert decision.wake_at is not None
+        assert decision.wake_at - NOW <= timedelta(seconds=60)
+    if decision.wake_at is not None:
+        assert timedelta(0) < decision.wake_at - NOW <= 2 * BOTH_RUN.retry_max
+        return
+    job = situation.last_try
+    people_or_a_change = (
+        (subject.deleting and not subject.adopted)
+        or (subject.unmanaged and not subject.deleting)
+        or (not subject.deleting and situation.in_sync)
+        or (job is not None and job.state is JobState.CANCELED)
+        or (job is not None and job.closed and job.attempt >= BOTH_RUN.max_attempts)
+    )
+    assert people_or_a_change, "nobody will ever look at it again"
+
+
+def _launches_the_right_thing(subject: ComputeInstance, decision: Decision) -> None:
+    newest = max(subject.jobs, key=lambda job: job.number, default=None)
+    active = newest is not None and not newest.closed
+    for addressee, intent in decision.intents:
+        match intent:
+            case Provision():
+                assert subject.adopted
+                assert not subject.deleting
+                assert not active
+                assert not subject.unmanaged
+                assert intent.number == (newest.number + 1 if newest else 1)
+                assert intent.attempt <= BOTH_RUN.max_attempts
+                assert addressee is ADDRESSEE_OF[BOTH_RUN.provider_for(subject)]
+            case Deprovision():
+                assert subject.adopted
+                assert subject.deleting
+                assert not active or (newest is not None and newest.type is JobType.PROVISION)
+                assert intent.number == (newest.number + 1 if newest else 1)
+                assert addressee is ADDRESSEE_OF[BOTH_RUN.provider_for(subject)]
+            case Cancel() | Follow():
+                assert subject.adopted
+                assert newest is not None
+                assert active
+                assert intent.number == newest.number
+                assert addressee is ADDRESSEE_OF[newest.provider]
+            case Reconcile():
+                assert addressee is Addressee.STATUS
+
+
+def _writes_only_what_is_safe(subject: ComputeInstance, decision: Decision) -> None:
+    if decision.write is Write.ADOPT:
+        assert not subject.adopted
+        assert not subject.deleting
+        assert decision.intents == ((Addressee.STATUS, Reconcile(instance=subject.ref)),)
+    if decision.write is Write.RELEASE:
+        newest = max(subject.jobs, key=lambda job: job.number)
+        assert subject.adopted
+        assert subject.deleting
+        assert (newest.type, newest.state) == (JobType.DEPROVISION, JobState.SUCCEEDED)
+
+
+def test_every_decision_is_safe_and_none_is_forgotten() -> None:
+    count = 0
+    for subject in everything():
+        check(subject)
+        count += 1
+    assert count > 10_000
+
+
+def test_once_the_status_is_written_nothing_asks_for_it_again() -> None:
+    for subject in everything():
+        if subject.adopted:
+            settled = reported(subject, BOTH_RUN)
+            decision = decide(settled, NOW, BOTH_RUN)
+            if decision.write is None:
+                assert not any(isinstance(intent, Reconcile) for _, intent in decision.intents)

@@ -22,6 +22,7 @@ from cloudkit.contracts.errors import (
 )
 from cloudkit.runtime.kube import KubeInstances, connect_kube
 from cloudkit.runtime.kube.client import Request
+from cloudkit.runtime.testing import ManualClock
 from unit.runtime.unruly_kube import UnrulyKube, html, refused, serving, stream, write_kubeconfig
 
 GET = Request(path="/anything")
@@ -101,6 +102,45 @@ async def test_the_token_of_the_kubeconfig_is_sent(tmp_path: Path) -> None:
 
 async def test_the_client_says_who_it_is(tmp_path: Path) -> None:
     assert (await headers_sent(tmp_path))["User-Agent"].startswith("cloudkit-provisioner/")
+
+
+async def test_a_token_file_is_read_again_when_a_minute_has_passed(tmp_path: Path) -> None:
+    sent: list[str] = []
+
+    async def look(request: web.Request) -> web.StreamResponse:
+        sent.append(request.headers["Authorization"])
+        return web.json_response({})
+
+    token_file, clock = tmp_path / "token", ManualClock()
+    token_file.write_text("old")
+    async with serving(UnrulyKube(lists=[look])) as kube:
+        server = f"http://127.0.0.1:{kube.port}"
+        kubeconfig = write_kubeconfig(tmp_path / "config", server, tokenFile=str(token_file))
+        async with connect_kube({"KUBECONFIG": str(kubeconfig)}, clock) as client:
+            token_file.write_text("new")
+            await client.request(GET)
+            clock.pass_time(60)
+            await client.request(GET)
+            token_file.unlink()
+            clock.pass_time(60)
+            with pytest.raises(Unreachable, match="no credentials for Kubernetes"):
+                await client.request(GET)
+    assert sent == ["Bearer old", "Bearer new"]
+
+
+async def test_lines_come_whole_and_one_that_is_cut_off_is_no_answer(tmp_path: Path) -> None:
+    lines: list[bytes] = []
+
+    async def read(kubeconfig: Path) -> None:
+        async with connect_kube({"KUBECONFIG": str(kubeconfig)}) as client, client.lines(GET) as answer:
+            async for line in answer:
+                lines.append(line)  # noqa: PERF401  # they are kept although the answer breaks
+
+    async with serving(UnrulyKube(lists=[stream(b"one\ntw", b"o\n\nthr")])) as kube:
+        kubeconfig = write_kubeconfig(tmp_path / "config", f"http://127.0.0.1:{kube.port}")
+        with pytest.raises(Unanswered, match="cut off"):
+            await read(kubeconfig)
+    assert lines == [b"one", b"two", b""]
 
 
 async def test_a_kubeconfig_that_is_missing_is_told_with_its_name(tmp_path: Path) -> None:

@@ -19,8 +19,10 @@ from kubernetes_asyncio import config
 from kubernetes_asyncio.client import ApiClient, Configuration
 
 from cloudkit.contracts.errors import Misconfigured, Unanswered
+from cloudkit.runtime.clock import SystemClock
 from cloudkit.runtime.kube.refusals import SYSTEM, refusal, translated
 from cloudkit.runtime.metrics import KUBERNETES_REQUESTS
+from cloudkit.runtime.ports import Clock
 
 log = structlog.get_logger()
 
@@ -90,24 +92,24 @@ class KubeClient:
 
 
 @asynccontextmanager
-async def connect_kube(environ: Mapping[str, str]) -> AsyncIterator[KubeClient]:
+async def connect_kube(environ: Mapping[str, str], clock: Clock | None = None) -> AsyncIterator[KubeClient]:
     """A client of the server that ``KUBECONFIG`` names, or whose pod we are in, or of ``~/.kube/config``.
 
     Sends nothing yet. Raises `Misconfigured` when there is none of them, or it cannot be read.
     """
-    configuration = await _configuration(environ)
+    configuration = await _configuration(environ, clock or SystemClock())
     async with ApiClient(configuration) as api:
         api.user_agent = f"cloudkit-provisioner/{version('cloudkit-provisioner')}"
         log.info("Kubernetes is at", server=configuration.host)
         yield KubeClient(api)
 
 
-async def _configuration(environ: Mapping[str, str]) -> Configuration:
+async def _configuration(environ: Mapping[str, str], clock: Clock) -> Configuration:
     configuration = Configuration()
     file = environ.get("KUBECONFIG", "")
     try:
         if file or "KUBERNETES_SERVICE_HOST" not in environ:
-            await _load_kubeconfig(file or DEFAULT_KUBECONFIG, configuration)
+            await _load_kubeconfig(file or DEFAULT_KUBECONFIG, configuration, clock)
         else:
             config.load_incluster_config(configuration)  # type: ignore[no-untyped-call]  # the library types it half
     except (config.ConfigException, yaml.YAMLError, OSError, ValueError, TypeError, AssertionError) as error:
@@ -116,15 +118,15 @@ async def _configuration(environ: Mapping[str, str]) -> Configuration:
     return configuration
 
 
-async def _load_kubeconfig(file: str, configuration: Configuration) -> None:
+async def _load_kubeconfig(file: str, configuration: Configuration, clock: Clock) -> None:
     """Read *file*, and its tokens and plugins again every minute, for they expire."""
     loader = await config.load_kube_config(config_file=file, client_configuration=configuration)
-    due = time.monotonic() + REFRESH
+    due = clock.monotonic() + REFRESH
 
     async def refresh(fresh: Configuration) -> None:
         nonlocal due
-        if time.monotonic() >= due:
-            due = time.monotonic() + REFRESH
+        if clock.monotonic() >= due:
+            due = clock.monotonic() + REFRESH
             await loader.load_and_set(fresh)
 
     configuration.refresh_api_key_hook = refresh

@@ -79,7 +79,7 @@ def translated() -> Iterator[None]:
         yield
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
         raise Unreachable(f"cannot connect to Kubernetes: {error}", system=SYSTEM) from error
-    except ConfigException as error:
+    except (ConfigException, FileNotFoundError, PermissionError) as error:
         raise Unreachable(f"no credentials for Kubernetes: {error}", system=SYSTEM) from error
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
         reason = str(error) or type(error).__name__

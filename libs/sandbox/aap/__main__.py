@@ -10,6 +10,7 @@ import msgspec
 from aiohttp import web
 
 from sandbox.aap.app import create_app
+from sandbox.aap.journal import Journal
 from sandbox.aap.settings import Settings
 
 
@@ -37,7 +38,7 @@ def main() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("sandbox.aap", description="A stand-in for the AAP Controller.")
     parser.add_argument("--ready-file", type=Path, help="where to say, once it listens, how to reach it")
-    parser.add_argument("--directory", type=Path, help="keeps token and port for the next start")
+    parser.add_argument("--directory", type=Path, help="keeps jobs, templates, rules, token and port")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0: any, or that of --directory")
     parser.add_argument("--token", help="default: that of --directory, or a random one")
@@ -55,7 +56,8 @@ async def serve(options: argparse.Namespace) -> None:
     """Listen, say so, and go on until SIGTERM or SIGINT."""
     kept = _read_kept(options.directory)
     settings = _settings(options, kept)
-    runner = web.AppRunner(create_app(settings), access_log=None)
+    journal = _journal(options.directory)
+    runner = web.AppRunner(create_app(settings, journal=journal), access_log=None)
     await runner.setup()
     try:
         site = web.TCPSite(runner, options.host, options.port or (kept.port if kept else 0))
@@ -66,6 +68,8 @@ async def serve(options: argparse.Namespace) -> None:
         await _until_told_to_stop()
     finally:
         await runner.cleanup()
+        if journal is not None:
+            journal.close()
 
 
 def _settings(options: argparse.Namespace, kept: Kept | None) -> Settings:
@@ -73,6 +77,13 @@ def _settings(options: argparse.Namespace, kept: Kept | None) -> Settings:
     if token := options.token or (kept.token if kept else ""):
         given["token"] = token
     return Settings(**given)
+
+
+def _journal(directory: Path | None) -> Journal | None:
+    if directory is None:
+        return None
+    directory.mkdir(parents=True, exist_ok=True)
+    return Journal(directory / "journal.jsonl")
 
 
 def _read_kept(directory: Path | None) -> Kept | None:
@@ -84,7 +95,6 @@ def _read_kept(directory: Path | None) -> Kept | None:
 
 def _keep(directory: Path | None, kept: Kept) -> None:
     if directory is not None:
-        directory.mkdir(parents=True, exist_ok=True)
         _write(directory / "aap.json", kept)
 
 

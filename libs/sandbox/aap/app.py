@@ -14,7 +14,9 @@ from sandbox.aap.controller import Controller
 from sandbox.aap.faults import Faults
 from sandbox.aap.gate import ACCOUNTS, CONTROLLER, FAULTS, PREFIXES, TALLY, USER, Handler, meet
 from sandbox.aap.job_views import JobViews
+from sandbox.aap.journal import Journal
 from sandbox.aap.model import JobKind, TemplateKind, User
+from sandbox.aap.replay import resume
 from sandbox.aap.rows import user_link
 from sandbox.aap.settings import Settings
 from sandbox.aap.template_views import TemplateViews
@@ -26,11 +28,18 @@ MAX_BODY = 16 * 2**20
 Route: TypeAlias = tuple[str, str, Handler]
 
 
-def create_app(settings: Settings | None = None, *, clock: Clock | None = None) -> web.Application:
-    """A controller of its own, with the default templates and one token (`Settings.token`)."""
+def create_app(
+    settings: Settings | None = None, *, clock: Clock | None = None, journal: Journal | None = None
+) -> web.Application:
+    """A controller of its own, with the default templates and one token (`Settings.token`).
+
+    It goes on from what *journal* holds.
+    """
     settings = settings or Settings()
     app = web.Application(middlewares=[meet], client_max_size=MAX_BODY)
     app[CONTROLLER] = Controller(settings, clock or SystemClock())
+    if journal is not None:
+        resume(app[CONTROLLER], journal)
     app[FAULTS] = Faults()
     app[ACCOUNTS] = Accounts({settings.token: User(superuser=settings.superuser)})
     app[TALLY] = Tally()

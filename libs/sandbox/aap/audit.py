@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
+from sandbox.aap.model import Job
 from sandbox.aap.subjects import Purpose
 
 
@@ -40,6 +41,47 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     status: str = ""
     by: str = ""
     parent: int = 0
+
+
+class AuditLog:
+    """Entries in the order in which they happened, numbered from 1."""
+
+    def __init__(self) -> None:
+        self._entries: list[AuditEntry] = []
+
+    def after(self, sequence: int) -> list[AuditEntry]:
+        """The entries after the one with *sequence*; all of them for 0."""
+        return self._entries[sequence:]
+
+    def note_restore(self, at: datetime) -> None:
+        """Everything was forgotten."""
+        self._entries.append(AuditEntry(sequence=self._next, at=at, event=AuditEvent.RESTORE))
+
+    def note(self, event: AuditEvent, job: Job, at: datetime, *, by: str = "") -> None:
+        """*event* happened to *job*."""
+        subject = job.subject
+        self._entries.append(
+            AuditEntry(
+                sequence=self._next,
+                at=at,
+                event=event,
+                job=job.id,
+                kind=job.kind,
+                template=job.template.name,
+                purpose=job.template.purpose or Purpose.OTHER,
+                namespace=subject.namespace,
+                name=subject.name,
+                uid=subject.uid,
+                cloudkit_job=subject.number,
+                status=job.status,
+                by=by,
+                parent=job.parent.id if job.parent is not None else 0,
+            )
+        )
+
+    @property
+    def _next(self) -> int:
+        return len(self._entries) + 1
 
 
 class Violation(msgspec.Struct, frozen=True, kw_only=True):

@@ -72,14 +72,14 @@ async def show_audit(request: web.Request) -> web.Response:
 
 
 async def show_violations(request: web.Request) -> web.Response:
-    return encoded(violations(request.app[CONTROLLER].audit))
+    return encoded(violations(request.app[CONTROLLER].audit.after(0)))
 
 
 def _entries(request: web.Request) -> list[AuditEntry]:
     after = request.query.get("after", "0")
     if not after.isdecimal():
         raise bad_request("after must be an integer")
-    return request.app[CONTROLLER].audit[int(after) :]
+    return request.app[CONTROLLER].audit.after(int(after))
 
 
 async def show_machines(request: web.Request) -> web.Response:
@@ -97,10 +97,10 @@ async def forget_requests(request: web.Request) -> web.Response:
 
 async def change_playbooks(request: web.Request) -> web.Response:
     order = await _read(request, PlaybookOrder)
-    playbooks = request.app[CONTROLLER].playbooks
+    controller = request.app[CONTROLLER]
     if order.reset:
-        playbooks.reset()
-    playbooks.put_first(order.rules)
+        controller.reset_rules()
+    controller.add_rules(order.rules)
     return web.Response(status=204)
 
 
@@ -120,10 +120,10 @@ async def change_job(request: web.Request) -> web.Response:
 
 async def change_templates(request: web.Request) -> web.Response:
     order = await _read(request, TemplateOrder)
-    catalog = request.app[CONTROLLER].catalog
+    controller = request.app[CONTROLLER]
     for id in order.remove:
-        catalog.remove(id)
-    return encoded([catalog.put(template) for template in order.put])
+        controller.remove_template(id)
+    return encoded([controller.put_template(template) for template in order.put])
 
 
 async def show_templates(request: web.Request) -> web.Response:

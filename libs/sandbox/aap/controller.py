@@ -7,7 +7,7 @@ its own stands in the agenda.
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import TypeAlias
 
@@ -15,12 +15,25 @@ import msgspec
 
 from cloudkit.runtime.ports import Clock
 from sandbox.aap.agenda import Agenda
-from sandbox.aap.audit import AuditEntry, AuditEvent
+from sandbox.aap.audit import AuditEvent, AuditLog
 from sandbox.aap.catalog import DEFAULT_TEMPLATES, Catalog
 from sandbox.aap.jobs import Jobs
+from sandbox.aap.journal import (
+    Canceled,
+    Change,
+    Forced,
+    Journal,
+    Launched,
+    Purged,
+    Restored,
+    RulesAdded,
+    RulesReset,
+    TemplatePut,
+    TemplateRemoved,
+)
 from sandbox.aap.machines import Machines
 from sandbox.aap.model import Job, JobKind, Node, Order, Status, Template, TemplateKind
-from sandbox.aap.playbooks import Outcome, Playbooks
+from sandbox.aap.playbooks import Outcome, Playbooks, Rule
 from sandbox.aap.settings import Settings
 from sandbox.aap.subjects import Purpose, purpose_of, read_subject
 
@@ -36,6 +49,8 @@ ENDS = {
     Outcome.ERROR: Status.ERROR,
 }
 
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+"""When a controller is made; a journal may take it on from any later moment."""
 JobDeed: TypeAlias = Callable[[Job, datetime], None]
 """Something a job does, and the moment at which it was due."""
 
@@ -54,13 +69,14 @@ class Controller:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.settings = settings
         self.clock = clock
-        self.now = clock.now()
+        self.now = LONG_AGO
         self.catalog = Catalog(DEFAULT_TEMPLATES)
         self.playbooks = Playbooks(settings)
         self.jobs = Jobs()
         self.machines = Machines()
-        self.audit: list[AuditEntry] = []
+        self.audit = AuditLog()
         self.agenda = Agenda()
+        self.journal: Journal | None = None
         self._next_id = settings.first_id
         self._next_node_id = 1
         self._started_of: dict[int, set[Job]] = defaultdict(set)
@@ -68,9 +84,17 @@ class Controller:
 
     def advance(self) -> None:
         """Let everything happen that is due. Time never goes back, whatever the clock does."""
-        now = max(self.now, self.clock.now())
+        self.advance_to(self.clock.now())
+
+    def advance_to(self, moment: datetime) -> None:
+        """Let everything happen that is due by *moment*."""
+        now = max(self.now, moment)
         self.agenda.advance(now)
         self.now = now
+
+    def _keep(self, change: Change) -> None:
+        if self.journal is not None:
+            self.journal.write(change)
 
     # -- launching
 
@@ -79,6 +103,7 @@ class Controller:
 
         *seen_after* seconds its transaction stays open: until then it has an id but nobody sees it.
         """
+        self._keep(Launched(at=at, order=order, seen_after=seen_after))
         job = self._new_job(order, at, Origin())
         if seen_after:
             self.agenda.after(seen_after, at, partial(self._appear, job))
@@ -110,7 +135,7 @@ class Controller:
 
     def _appear(self, job: Job, at: datetime) -> None:
         self.jobs.add(job)
-        self._note(AuditEvent.LAUNCH, job, at, by=job.order.user.username)
+        self.audit.note(AuditEvent.LAUNCH, job, at, by=job.order.user.username)
         self._plan(job, job.play.pending_seconds, at, self._begin)
 
     def _plan(self, job: Job, seconds: float, since: datetime, deed: JobDeed) -> None:
@@ -156,7 +181,7 @@ class Controller:
     def _start(self, job: Job, at: datetime) -> None:
         job.started, job.modified = job.started or at, at
         self._move(job, Status.RUNNING)
-        self._note(AuditEvent.START, job, at)
+        self.audit.note(AuditEvent.START, job, at)
 
     def _end(self, job: Job, at: datetime) -> None:
         """The playbook is done. If it survived a cancel, its end overwrites `canceled`."""
@@ -173,7 +198,7 @@ class Controller:
         if job.kind is JobKind.JOB and job.started is not None:
             job.modified = at
             self._leave_machine(job, at)
-        self._note(AuditEvent.FINISH, job, at)
+        self.audit.note(AuditEvent.FINISH, job, at)
         self._make_room(job, at)
         if job.parent is not None:
             self._plan(job.parent, self.settings.workflow_seconds, at, self._check_workflow)
@@ -237,8 +262,12 @@ class Controller:
 
     def cancel(self, job: Job, at: datetime, *, by: str) -> None:
         """Ask an active *job* to stop: at once if it has not started, later if it runs."""
+        self._keep(Canceled(at=at, job=job.id, by=by))
+        self._cancel(job, at, by=by)
+
+    def _cancel(self, job: Job, at: datetime, *, by: str) -> None:
         again, job.canceled_on = job.canceled_on is not None, job.canceled_on or at
-        self._note(AuditEvent.CANCEL, job, at, by=by)
+        self.audit.note(AuditEvent.CANCEL, job, at, by=by)
         if job.status is not Status.RUNNING:
             self._stop(job, at)
         elif job.kind is JobKind.WORKFLOW_JOB:
@@ -258,11 +287,12 @@ class Controller:
         self._move(job, Status.RUNNING)
         for node in job.nodes:
             if node.job is not None and node.job.active:
-                self.cancel(node.job, at, by=by)
+                self._cancel(node.job, at, by=by)
         self._plan(job, self.settings.workflow_seconds, at, self._check_workflow)
 
     def force(self, job: Job, status: Status, at: datetime, *, explanation: str = "") -> None:
         """Put *job* into *status* by hand; what it would have done by itself is void."""
+        self._keep(Forced(at=at, job=job.id, status=status, explanation=explanation))
         job.step += 1
         if status is Status.PENDING:
             self._move(job, status, explanation=explanation)
@@ -280,48 +310,40 @@ class Controller:
 
     def purge(self, job: Job, at: datetime, *, by: str) -> None:
         """Forget *job*."""
+        self._keep(Purged(at=at, job=job.id, by=by))
         job.step += 1
         self.jobs.remove(job)
         if job in (queue := self._queue_of[job.template.id]):
             queue.remove(job)
-        self._note(AuditEvent.PURGE, job, at, by=by)
+        self.audit.note(AuditEvent.PURGE, job, at, by=by)
         self._make_room(job, at)
 
     def restore(self, next_id: int) -> None:
         """A restored backup: no jobs, ids go on from *next_id*. Machines and the audit log stay."""
+        self._keep(Restored(at=self.now, next_id=next_id))
         self.jobs = Jobs()
         self.agenda.clear()
         self._started_of.clear()
         self._queue_of.clear()
         self._next_id = next_id
-        self._append(AuditEntry(sequence=self._next_sequence, at=self.now, event=AuditEvent.RESTORE))
+        self.audit.note_restore(self.now)
 
-    # -- the audit log
+    # -- templates and rules
 
-    def _note(self, event: AuditEvent, job: Job, at: datetime, *, by: str = "") -> None:
-        subject = job.subject
-        self._append(
-            AuditEntry(
-                sequence=self._next_sequence,
-                at=at,
-                event=event,
-                job=job.id,
-                kind=job.kind,
-                template=job.template.name,
-                purpose=job.template.purpose or Purpose.OTHER,
-                namespace=subject.namespace,
-                name=subject.name,
-                uid=subject.uid,
-                cloudkit_job=subject.number,
-                status=job.status,
-                by=by,
-                parent=job.parent.id if job.parent is not None else 0,
-            )
-        )
+    def put_template(self, template: Template) -> Template:
+        """Add *template*, or change the one that has its id."""
+        self._keep(TemplatePut(at=self.now, template=template))
+        return self.catalog.put(template)
 
-    @property
-    def _next_sequence(self) -> int:
-        return len(self.audit) + 1
+    def remove_template(self, id: int) -> None:
+        self._keep(TemplateRemoved(at=self.now, id=id))
+        self.catalog.remove(id)
 
-    def _append(self, entry: AuditEntry) -> None:
-        self.audit.append(entry)
+    def add_rules(self, rules: tuple[Rule, ...]) -> None:
+        """Jobs launched from now on heed *rules* first."""
+        self._keep(RulesAdded(at=self.now, rules=rules))
+        self.playbooks.put_first(rules)
+
+    def reset_rules(self) -> None:
+        self._keep(RulesReset(at=self.now))
+        self.playbooks.reset()

@@ -115,6 +115,7 @@ async def test_a_restored_controller_has_forgotten_its_jobs_and_counts_anew(aap:
     assert await aap.launched("b") == first
     await aap.control.restore(next_id=100)
     assert await aap.launched("c") == 100
+    assert [entry.job for entry in await aap.control.audit()] == [first, 0, first, 0, 100]
 
 
 async def test_a_job_can_be_ended_by_hand(aap: Aap) -> None:

@@ -47,17 +47,19 @@ def _read(ready: Path) -> Access | None:
     return msgspec.json.decode(ready.read_bytes(), type=Access) if ready.exists() else None
 
 
+def a_client(access: Access) -> httpx.AsyncClient:
+    headers = {"Authorization": f"Bearer {access.token}"}
+    return httpx.AsyncClient(base_url=f"{access.url}/v2", headers=headers, trust_env=False)
+
+
 async def test_it_says_how_to_reach_it_and_stops_when_told_to(tmp_path: Path) -> None:
     async with serving(tmp_path) as (process, access):
         assert access.pid == process.pid
-        headers = {"Authorization": f"Bearer {access.token}"}
-        async with (
-            httpx.AsyncClient(headers=headers, trust_env=False) as http,
-            Control(access.control) as control,
-        ):
-            template = (await control.templates())[0]
-            launch = await http.post(f"{access.url}/v2/job_templates/{template.id}/launch/")
-            job = (await http.get(f"{access.url}/v2/jobs/50/")).json()
+        async with a_client(access) as http:
+            launch = await http.post("/job_templates/7/launch/")
+            job = (await http.get("/jobs/50/")).json()
+        async with Control(access.control) as control:
+            assert {entry.job for entry in await control.audit()} == {50}
 
         process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(20):
@@ -66,10 +68,14 @@ async def test_it_says_how_to_reach_it_and_stops_when_told_to(tmp_path: Path) ->
     assert (launch.json()["id"], job["status"]) == (50, "successful")
 
 
-async def test_a_restart_in_the_same_directory_keeps_token_and_port(tmp_path: Path) -> None:
-    async with serving(tmp_path) as (_, first):
-        pass
-    async with serving(tmp_path) as (_, second):
-        pass
+async def test_a_kill_and_restart_in_the_same_directory_loses_nothing(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (process, first), a_client(first) as http:
+        launch = await http.post("/job_templates/7/launch/", json={"extra_vars": {"intent": "x"}})
+        process.kill()
+        await process.wait()
+    async with serving(tmp_path) as (_, second), a_client(second) as http:
+        job = (await http.get("/jobs/50/")).json()
 
     assert (first.token, first.url) == (second.token, second.url)
+    assert job["created"] == launch.json()["created"]
+    assert job["extra_vars"] == '{"intent":"x"}'

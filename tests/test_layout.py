@@ -73,6 +73,7 @@ def test_a_service_is_installed_checked_and_measured_like_the_others(
     assert folder in hatch["dev-mode-dirs"]
     assert f"{folder}/{package}" in hatch["targets"]["wheel"]["packages"]
     assert folder in pyproject["tool"]["mypy"]["mypy_path"]
+    assert folder in pyproject["tool"]["ruff"]["src"]
     assert pyproject["project"]["scripts"][f"cloudkit-{service.name}"] == f"{package}.__main__:main"
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from sandbox.process import Command, DidNotStart, Process
 from sandbox.supervisor import Supervisor
 

@@ -182,6 +182,7 @@ class Connection:
 
     def _broken(self, client: Client) -> None:
         forget_unsent(client)
+        stop_waiting(client)
         self._health.down(PART, "disconnected, reconnecting")
         log.warning("disconnected from NATS", servers=self._public_servers())
         for tell in tuple(self._interruptions):
@@ -231,6 +232,13 @@ def forget_unsent(client: Client) -> None:
     """Throw away what *client* was given and has not sent, so that it is never sent late."""
     client._pending.clear()  # noqa: SLF001  # nats-py has no public way, and would send it after reconnecting
     client._pending_data_size = 0  # noqa: SLF001  # as above
+
+
+def stop_waiting(client: Client) -> None:
+    """Tell whoever waits for an answer that it went with the connection, instead of when their time is up."""
+    for answer in tuple(client._resp_map.values()):  # noqa: SLF001  # nats-py lets them time out
+        if not answer.done():
+            answer.set_exception(nats.errors.StaleConnectionError())
 
 
 @contextmanager

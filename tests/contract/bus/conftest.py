@@ -1,13 +1,17 @@
 """One suite for every bus: in memory, on one nats-server, and on three of them with replicas."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+import logging
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, replace
 
 import pytest
+import structlog
 
 from cloudkit.contracts.instance import InstanceRef
 from cloudkit.runtime.bus import Bus, connect
 from cloudkit.runtime.health import Health
+from cloudkit.runtime.intentboard import NatsIntents
+from cloudkit.runtime.joblog import NatsJobLog
 from cloudkit.runtime.ports import Intents, JobLog
 from cloudkit.runtime.streams import StreamSizes
 from cloudkit.runtime.testing import ManualClock, MemoryIntents, MemoryJobLog
@@ -21,10 +25,11 @@ SMALL_AND_REPLICATED = StreamSizes(3, 64 * MIB, 16 * MIB)
 
 @dataclass(frozen=True)
 class Nats:
-    """Where servers are, and how large the streams on them are made."""
+    """Where servers are, how large the streams on them are made, and an open bus to them."""
 
     url: str
     sizes: StreamSizes
+    bus: Bus
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,14 @@ class Ports:
     jobs: JobLog
     intents: Intents
     clock: OffsetClock | ManualClock
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quiet() -> Iterator[None]:
+    """No logs: structlog's default renders a traceback for a tenth of a second."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +61,22 @@ async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Nat
     """Three nodes that no test may harm."""
     async with start_nats_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+async def nats_on_server(server: NatsServer) -> AsyncIterator[Nats]:
+    async with connect(
+        server.url, service="tester", clock=OffsetClock(), health=Health(), sizes=SMALL
+    ) as bus:
+        yield Nats(server.url, SMALL, bus)
+
+
+@pytest.fixture(scope="session")
+async def nats_on_cluster(cluster: NatsCluster) -> AsyncIterator[Nats]:
+    async with connect(
+        cluster.url, service="tester", clock=OffsetClock(), health=Health(), sizes=SMALL_AND_REPLICATED
+    ) as bus:
+        yield Nats(cluster.url, SMALL_AND_REPLICATED, bus)
 
 
 @pytest.fixture
@@ -74,10 +103,9 @@ def nats(request: pytest.FixtureRequest) -> Nats:
 
 
 @pytest.fixture
-async def bus(nats: Nats, clock: OffsetClock, health: Health) -> AsyncIterator[Bus]:
-    """A bus on real servers."""
-    async with connect(nats.url, service="tester", clock=clock, health=health, sizes=nats.sizes) as bus:
-        yield bus
+def bus(nats: Nats, clock: OffsetClock) -> Bus:
+    """A bus on real servers, by the clock of this test."""
+    return by_the_clock(nats.bus, clock)
 
 
 @pytest.fixture(params=["memory", "one node", "three nodes"])
@@ -87,25 +115,30 @@ def perhaps_nats(request: pytest.FixtureRequest) -> Nats | None:
 
 
 @pytest.fixture
-async def ports(perhaps_nats: Nats | None) -> AsyncIterator[Ports]:
+def ports(perhaps_nats: Nats | None, clock: OffsetClock) -> Ports:
     """The ports, real and faked."""
     if perhaps_nats is None:
         manual = ManualClock()
-        yield Ports(MemoryJobLog(manual), MemoryIntents(), manual)
-        return
-    clock, health = OffsetClock(), Health()
-    url, sizes = perhaps_nats.url, perhaps_nats.sizes
-    async with connect(url, service="tester", clock=clock, health=health, sizes=sizes) as bus:
-        yield Ports(bus.jobs, bus.intents, clock)
+        return Ports(MemoryJobLog(manual), MemoryIntents(), manual)
+    bus = by_the_clock(perhaps_nats.bus, clock)
+    return Ports(bus.jobs, bus.intents, clock)
+
+
+def by_the_clock(bus: Bus, clock: OffsetClock) -> Bus:
+    """The same connection, seen by a process with a clock of its own."""
+    return replace(
+        bus,
+        clock=clock,
+        jobs=NatsJobLog(bus.jetstream, service=bus.service, clock=clock),
+        intents=NatsIntents(bus.jetstream, service=bus.service, clock=clock),
+    )
 
 
 def nats_of(request: pytest.FixtureRequest) -> Nats:
     """The servers that the parameter of *request* names; only those are started that a run needs."""
-    if request.param == "one node":
-        server: NatsServer = request.getfixturevalue("server")
-        return Nats(server.url, SMALL)
-    cluster: NatsCluster = request.getfixturevalue("cluster")
-    return Nats(cluster.url, SMALL_AND_REPLICATED)
+    name = "nats_on_server" if request.param == "one node" else "nats_on_cluster"
+    nats: Nats = request.getfixturevalue(name)
+    return nats
 
 
 @pytest.fixture

@@ -18,6 +18,11 @@ def newest(jobs: Iterable[JobRecord], type: JobType | None = None) -> JobRecord 
     return max((job for job in jobs if type in (None, job.type)), key=attrgetter("number"), default=None)
 
 
+def newest_success(jobs: Iterable[JobRecord]) -> JobRecord | None:
+    """The provision job that made the machine what it is, or None."""
+    return newest((job for job in jobs if job.state is JobState.SUCCEEDED), JobType.PROVISION)
+
+
 def active(jobs: Iterable[JobRecord]) -> JobRecord | None:
     """The job that may be running. A number is only taken once the one before is closed, so it is
     the newest or none."""
@@ -38,9 +43,11 @@ def join(known: Iterable[JobRecord], learned: Iterable[JobRecord]) -> tuple[JobR
 
 
 def trim(jobs: tuple[JobRecord, ...], limit: int) -> tuple[JobRecord, ...]:
-    """The newest *limit* jobs, and in any case the newest of each type: what decides is never lost.
-    The messages of the others are cut, so that a status stays small."""
-    deciding = {job.number for type in JobType if (job := newest(jobs, type)) is not None}
+    """The newest *limit* jobs, and in any case the newest of each type and the one that made the
+    machine what it is: what decides is never lost. The messages of the others are cut, so that a
+    status stays small."""
+    decisive = (*(newest(jobs, type) for type in JobType), newest_success(jobs))
+    deciding = {job.number for job in decisive if job is not None}
     kept = deciding | {job.number for job in jobs[-limit:]}
     return tuple(job if job.number in deciding else _brief(job) for job in jobs if job.number in kept)
 

@@ -12,10 +12,10 @@ from msgspec.structs import replace
 
 from cloudkit.contracts.events import JobEvent
 from cloudkit.contracts.instance import ComputeInstance, ComputeInstanceStatus, JobSummary
-from cloudkit.contracts.jobs import JobRecord, JobState, JobType
+from cloudkit.contracts.jobs import JobRecord, JobType
 from cloudkit.lifecycle.conditions import dated, findings
 from cloudkit.lifecycle.config_version import applied_version
-from cloudkit.lifecycle.history import join, newest, trim
+from cloudkit.lifecycle.history import join, newest, newest_success, trim
 from cloudkit.lifecycle.launches import latest_launch
 from cloudkit.lifecycle.policy import Policy
 from cloudkit.lifecycle.situation import Situation
@@ -61,8 +61,7 @@ def status_patch(before: ComputeInstanceStatus, after: ComputeInstanceStatus) ->
 
 def _reconciled(instance: ComputeInstance, jobs: tuple[JobRecord, ...]) -> str:
     """The version that the machine has, as far as a job's success shows it."""
-    succeeded = (job for job in jobs if job.state is JobState.SUCCEEDED)
-    job = newest(succeeded, JobType.PROVISION)
+    job = newest_success(jobs)
     return instance.status.reconciled_config_version if job is None else applied_version(instance, job)
 
 

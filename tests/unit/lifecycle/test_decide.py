@@ -1,14 +1,11 @@
 """What happens next, rule by rule."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-import msgspec
 import pytest
 from msgspec.structs import replace
 
-from cloudkit.contracts.errors import Malformed
 from cloudkit.contracts.instance import (
-    FINALIZER,
     MANAGEMENT_ANNOTATION,
     PLAYBOOK_FINALIZERS,
     PROVIDER_ANNOTATION,
@@ -17,15 +14,13 @@ from cloudkit.contracts.instance import (
 )
 from cloudkit.contracts.intents import Deprovision, Intent, Provision, Reconcile
 from cloudkit.contracts.jobs import JobState, Provider
-from cloudkit.lifecycle.decide import RULES, Decision, Write, decide
+from cloudkit.lifecycle.decide import RULES, Decision, decide
 from cloudkit.lifecycle.policy import Policy
 from unit.lifecycle.specimens import (
-    A_WHILE_AGO,
     BOTH,
     LONG_AGO,
     NOW,
     POLICY,
-    REF,
     A,
     B,
     deprovision,
@@ -386,61 +381,6 @@ def test_the_rules_stand_in_this_order() -> None:
     ]
 
 
-def test_what_is_asked_is_asked_again_after_a_minute() -> None:
-    assert decide(reported(instance()), NOW, POLICY).wake_at == NOW + MINUTE
-
-
-def test_a_running_job_is_looked_at_every_five_minutes() -> None:
-    running = reported(instance(provision(state=RUNNING)))
-    assert decide(running, NOW, POLICY).wake_at == NOW + 5 * MINUTE
-
-
-@pytest.mark.parametrize(
-    "waiting",
-    [
-        reported(instance(provision())),
-        reported(instance(provision(state=CANCELED))),
-        reported(instance(provision(state=FAILED, attempt=5))),
-        instance(deleting=True, finalizers=()),
-    ],
-    ids=["settled", "canceled", "given up", "released"],
-)
-def test_what_waits_for_a_person_or_a_change_is_not_woken(waiting: ComputeInstance) -> None:
-    assert decide(waiting, NOW, POLICY).wake_at is None
-
-
-def test_a_provision_intent_says_what_to_launch() -> None:
-    last = provision(1)
-    subject = reported(instance(last, spec=B, annotations=ASKED_AGAIN))
-    [(_, intent)] = decide(subject, NOW, POLICY).intents
-    assert isinstance(intent, Provision)
-    assert intent.instance == REF
-    assert intent.born == LONG_AGO
-    assert intent.newest == last
-    assert intent.config_version == version(B)
-    assert intent.retry_requested_at == "2026-01-02"
-    assert intent.resource["spec"] == B
-    assert intent.resource["status"]["desiredConfigVersion"] == version(B)
-
-
-def test_a_deprovision_intent_says_what_to_remove() -> None:
-    last = provision(1)
-    [(_, intent)] = decide(reported(instance(last, deleting=True)), NOW, POLICY).intents
-    assert isinstance(intent, Deprovision)
-    assert (intent.number, intent.newest, intent.born) == (2, last, LONG_AGO)
-    assert intent.resource["metadata"]["name"] == REF.name
-
-
-def test_a_decision_says_why() -> None:
-    assert decide(reported(instance(provision())), NOW, POLICY).because == "its spec is applied"
-
-
-def test_a_spec_that_is_no_object_is_malformed() -> None:
-    broken = replace(instance(), spec=msgspec.Raw(b"[]"))
-    with pytest.raises(Malformed):
-        decide(broken, NOW, POLICY)
-
-
 def test_an_upgrade_of_the_algorithm_launches_nothing_for_what_was_in_sync() -> None:
     old = provision(config_version="v0-abc")
     status = {
@@ -452,20 +392,3 @@ def test_an_upgrade_of_the_algorithm_launches_nothing_for_what_was_in_sync() -> 
     before = instance(old, generation=3, status=status)
     assert told(decide(before, NOW, POLICY)) == ("Reconcile to status",)
     assert told(decide(reported(before), NOW, POLICY)) == ()
-
-
-def test_an_instance_without_our_finalizer_is_never_released() -> None:
-    gone = reported(instance(provision(1), deprovision(2), deleting=True, finalizers=("somebody/else",)))
-    assert decide(gone, NOW, POLICY).write is None
-
-
-def test_the_finalizer_of_the_instance_is_ours_by_its_full_name() -> None:
-    nearly = instance(finalizers=(FINALIZER + "-aap",))
-    assert decide(nearly, NOW, POLICY).write is Write.ADOPT
-
-
-def test_a_wake_up_is_never_in_the_past() -> None:
-    times: list[datetime | None] = [
-        decide(subject, NOW, Policy(providers=BOTH)).wake_at for subject, _ in CASES.values()
-    ]
-    assert min(time for time in times if time is not None) > A_WHILE_AGO

@@ -4,7 +4,7 @@ Two providers, two replicas and a doubled message may all ask this at once: the 
 for an append that fails if anything was appended since the log was read.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 import msgspec
@@ -13,6 +13,9 @@ from msgspec.structs import replace
 from cloudkit.contracts.events import JobEvent, JobEventName
 from cloudkit.contracts.intents import Deprovision, ProviderIntent, Provision
 from cloudkit.contracts.jobs import JobRecord, JobState, JobType, Provider
+
+LAUNCH_TAKES = timedelta(seconds=15)
+"""How old a claim may be whose launch is probably still on its way."""
 
 
 class Free(msgspec.Struct, frozen=True):
@@ -65,12 +68,14 @@ def judge(
     expected = next_number(intent, of_uid)
     if last is not None and not _is_closed(of_uid, last):
         stop = last if _may_be_stopped(intent, last) else None
+        if intent.number == last.number and _is_under_way(of_uid, now):
+            return Busy("its launch is under way")
         if intent.number != last.number + 1:
             return Stale(f"job {last.number} is {last.state.lower()}", stop)
         return StopFirst(stop) if stop else Busy(f"job {last.number} is {last.state.lower()}")
     if intent.number != expected:
         return Stale(f"the next number is {expected}, not {intent.number}")
-    if isinstance(intent, Provision) and last is not None and last.type is JobType.DEPROVISION:
+    if isinstance(intent, Provision) and _cleanup_began(intent, of_uid):
         return Stale("it is being deleted: nothing is provisioned any more")
     canceled = last is not None and last.state is JobState.CANCELED
     return Free(first_record(intent, of_uid, provider=provider, now=now), last if canceled else None)
@@ -112,13 +117,6 @@ def first_record(
     )
 
 
-def needs_search(of_uid: JobEvent | None, born: datetime, log_created: datetime) -> bool:
-    """Whether the log may lack jobs of this instance, because the log is the younger of the two and
-    holds no claim for it yet. (Their clocks may differ: *log_created* comes with a margin.)"""
-    has_a_claim = of_uid is not None and bool(of_uid.job.claimant)
-    return not has_a_claim and born <= log_created
-
-
 def succeeding(record: JobRecord, now: datetime) -> JobRecord:
     """*record* with the next revision, stamped *now*."""
     return replace(record, revision=record.revision + 1, timestamp=now)
@@ -128,8 +126,20 @@ def _is_closed(of_uid: JobEvent | None, last: JobRecord) -> bool:
     return last.closed if of_uid is None or of_uid.job is not last else of_uid.closed
 
 
+def _is_under_way(of_uid: JobEvent | None, now: datetime) -> bool:
+    """Not "younger than": a claim of a clock that is ahead must not look young for ever."""
+    if of_uid is None or of_uid.event is not JobEventName.CLAIMED:
+        return False
+    return abs(now - of_uid.job.timestamp) < LAUNCH_TAKES
+
+
 def _is_delayed(of_uid: JobEvent | None, last: JobRecord) -> bool:
     return of_uid is not None and of_uid.job is last and of_uid.event is JobEventName.DELAYED
+
+
+def _cleanup_began(intent: ProviderIntent, of_uid: JobEvent | None) -> bool:
+    known = (intent.newest, of_uid.job if of_uid is not None else None)
+    return any(job is not None and job.type is JobType.DEPROVISION for job in known)
 
 
 def _may_be_stopped(intent: Provision | Deprovision, last: JobRecord) -> bool:

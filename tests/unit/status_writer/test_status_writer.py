@@ -279,7 +279,7 @@ async def test_a_failed_cleanup_keeps_the_finalizer(world: World) -> None:
 
 async def test_what_only_the_log_knows_counts_before_a_release(world: World) -> None:
     """The status was lost and shows no job at all, the log knows that the machine still exists."""
-    vm = world.create()
+    vm = world.create(finalizers=(FINALIZER, "foreign"))
     await world.happens(SUCCEEDED, vm)
     world.kube.delete("ns", "vm")
     world.reconcile(vm.ref)
@@ -288,7 +288,8 @@ async def test_what_only_the_log_knows_counts_before_a_release(world: World) -> 
     await world.happens(SUCCEEDED, vm, 2, JobType.DEPROVISION)
     world.reconcile(vm.ref)
     await world.settle()
-    assert world.kube.names() == []
+    assert world.kube.now().metadata.finalizers == ("foreign",)
+    assert [job.type for job in world.kube.now().jobs] == [JobType.PROVISION, JobType.DEPROVISION]
 
 
 async def test_a_job_whose_instance_is_gone_is_an_orphan_and_told_once(
@@ -341,6 +342,20 @@ async def test_recreated_under_the_same_name_events_of_the_former_life_are_not_w
     assert late.result() == fresh.result() == DONE
     assert [job.state for job in world.kube.now().jobs] == [JobState.PENDING]
     assert "orphaned job" in capsys.readouterr().out
+
+
+async def test_recreated_under_the_same_name_the_first_event_of_the_new_life_is_written(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = world.create(finalizers=())
+    world.record(await world.happens(SUCCEEDED, old))
+    await world.settle()
+    world.kube.delete("ns", "vm")
+    new = world.create()
+    world.record(await world.happens(LAUNCHED, new))
+    await world.gathered()
+    assert len(world.kube.now().jobs) == 1
+    assert "orphaned" not in capsys.readouterr().out
 
 
 async def test_what_others_own_in_the_status_stays(world: World) -> None:

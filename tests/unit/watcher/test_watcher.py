@@ -1,14 +1,17 @@
 """The watcher: what it asks when, and that nothing is lost, asked without end, or held up."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 import pytest
 
 from cloudkit.contracts.instance import InstanceRef
 from cloudkit.contracts.intents import Provision, Reconcile
+from cloudkit.contracts.jobs import JobRecord, JobState, JobType
 from cloudkit.contracts.subjects import Addressee
+from cloudkit.lifecycle.config_version import config_version
 from cloudkit.runtime.metrics import UNREADABLE_INSTANCES
+from cloudkit.runtime.testing import ManualClock
 from unit.watcher.world import World
 
 
@@ -91,6 +94,17 @@ async def test_what_is_not_asked_twice_in_a_row_is_repeated_on_time_under_consta
         assert world.board.verbs().count("Provision vm") == 3
 
 
+async def test_what_is_not_asked_twice_in_a_row_is_repeated_on_time_in_silence(world: World) -> None:
+    async with world.watching():
+        world.create("vm")
+        await world.clock.advance(30)
+        world.instances.edit("ns", "vm", annotations={"noise": "1"})
+        await world.clock.advance(29)
+        assert world.board.verbs().count("Provision vm") == 1
+        await world.clock.advance(2)
+        assert world.board.verbs().count("Provision vm") == 2
+
+
 async def test_a_new_spec_is_asked_for_at_once(world: World) -> None:
     async with world.watching():
         world.create("vm", vcpu=1)
@@ -136,6 +150,7 @@ async def test_while_a_publish_is_on_its_way_only_the_newest_change_matters(worl
         await world.settle()
         asked = [i.resource["spec"]["vcpu"] for _, i in world.board.published if isinstance(i, Provision)]
         assert asked == [1, 9]
+        assert world.instances.reads == 0
 
 
 async def test_nothing_is_lost_while_the_bus_is_away(world: World) -> None:
@@ -245,6 +260,24 @@ async def test_an_instance_that_the_watch_missed_to_vanish_is_forgotten_by_the_n
         assert world.board.verbs() == ["Reconcile vm"]
 
 
+async def test_an_intent_that_lands_while_the_list_is_read_which_lacks_its_instance_is_withdrawn(
+    world: World,
+) -> None:
+    world.board.held = {"vm"}
+    async with world.watching() as watcher:
+        world.create("vm", adopted=False)
+        await world.settle()
+        world.instances._feeds.clear()
+        world.instances.delete("ns", "vm")
+        await watcher.before_the_list()
+        world.board.released.set()
+        await world.settle()
+        assert world.board.standing() == ["Reconcile vm"]
+        watcher.everything_is(())
+        await world.settle()
+        assert world.board.standing() == []
+
+
 async def test_only_intents_of_our_namespace_are_withdrawn(world: World) -> None:
     await world.board.publish(Addressee.AAP, Reconcile(instance=InstanceRef("other", "vm", "uid")))
     async with world.watching("ns"):
@@ -286,9 +319,28 @@ async def test_two_watchers_at_once_are_as_good_as_one(world: World) -> None:
         assert world.board.standing() == ["Provision vm", "Reconcile vm"]
 
 
-async def test_a_wall_clock_that_runs_ahead_of_the_monotonic_one_makes_no_busy_loop(world: World) -> None:
+class StoppedWallClock(ManualClock):
+    """Its monotonic time goes on, its wall-clock time does not."""
+
+    def now(self) -> datetime:
+        return self._start
+
+
+async def test_a_wall_clock_that_stands_still_makes_no_busy_loop() -> None:
+    world = World(StoppedWallClock())
+    vm = world.create("vm")
+    almost_over = world.clock.now() - world.policy.retry_base + timedelta(milliseconds=1)
+    failed = JobRecord(
+        type=JobType.PROVISION,
+        state=JobState.FAILED,
+        timestamp=almost_over,
+        finished_at=almost_over,
+        block_deletion_on_failure=True,
+        number=1,
+        job_id="4001",
+        config_version=config_version(vm.spec),
+    )
+    await world.instances.patch_status(vm, {"jobs": [failed]})
     async with world.watching():
-        world.create("vm", adopted=False)
-        world.clock._start += timedelta(days=-1)
-        await world.clock.advance(120)
-        assert len(world.board.published) <= 4
+        await world.clock.advance(10)
+        assert 10 <= world.instances.reads <= 20

@@ -2,7 +2,8 @@
 
 Asks the kernel (Linux: ``prctl(PR_SET_PDEATHSIG)``) for SIGKILL when the parent ends, however it
 ends, kill -9 included; the wish survives the exec. Done in a program of its own, because code between
-fork and exec of a process with threads may deadlock. Elsewhere than on Linux it only execs, and
+fork and exec of a process with threads may deadlock. To the kernel the parent is the *thread* that
+started the child: start children from one that stays. Elsewhere than on Linux this only execs, and
 children end when the supervisor stops them.
 
 Imports next to nothing: it costs 10 ms per child.

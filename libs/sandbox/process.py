@@ -93,7 +93,7 @@ class Process:
             )
         self.wanted = True
 
-    async def ready(self, within: float = 15) -> dict[str, Any]:
+    async def ready(self, within: float = 30) -> dict[str, Any]:
         """What its ready file says. Raises `DidNotStart` when it ends before, or after *within* seconds."""
         give_up = time.monotonic() + within
         while (said := self._said()) is None:
@@ -150,7 +150,7 @@ class Process:
         if not await self.ended(grace):
             await self.kill()
 
-    async def restart(self, within: float = 15) -> dict[str, Any]:
+    async def restart(self, within: float = 30) -> dict[str, Any]:
         """Start it again, ended or not, and wait until it is ready."""
         await self.stop()
         self.start()

@@ -39,7 +39,7 @@ class Supervisor:
         directory.mkdir(parents=True, exist_ok=True)
         atexit.register(self.kill_all)
 
-    async def start(self, *commands: Command, within: float = 15) -> list[dict[str, Any]]:
+    async def start(self, *commands: Command, within: float = 30) -> list[dict[str, Any]]:
         """Start *commands* side by side, and return what each says when it is ready.
 
         Raises `DidNotStart`; the others of the wave run on until `stop`.

@@ -199,7 +199,8 @@ def decode(data: bytes | msgspec.Raw, type: type[T]) -> T:
     try:
         return msgspec.json.decode(data, type=type)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Malformed(f"not a valid {type.__name__}: {error}") from error
+        wanted = getattr(type, "__name__", "message")  # a union of messages has no name
+        raise Malformed(f"not a valid {wanted}: {error}") from error
 
 
 def read_instance(data: bytes | msgspec.Raw) -> ComputeInstance:

@@ -31,9 +31,7 @@ def advance(last: JobEvent, seen: Observation, now: datetime) -> JobEvent | None
     closed job never changes again."""
     if last.closed or (last.job.state is seen.state and last.job.job_id == seen.job_id):
         return None
-    return JobEvent(
-        event=STATE_EVENTS[seen.state], instance=last.instance, job=observed(last.job, seen, now)
-    )
+    return JobEvent(event=STATE_EVENTS[seen.state], instance=last.instance, job=observed(last.job, seen, now))
 
 
 def observed(record: JobRecord, seen: Observation, now: datetime) -> JobRecord:

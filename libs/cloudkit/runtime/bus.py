@@ -89,8 +89,8 @@ async def _ready(bus: Bus, health: Health) -> None:
     started = reminded = bus.clock.monotonic()
     while True:
         try:
-            await streams.probe(bus.jetstream)
             await bus.ensure_streams()
+            await streams.probe(bus.jetstream)
         except (Unreachable, Unanswered) as error:
             health.down(JETSTREAM, error.message)
             if bus.clock.monotonic() - reminded >= REMIND_EVERY:

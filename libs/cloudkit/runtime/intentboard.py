@@ -19,6 +19,7 @@ from cloudkit.contracts.intents import Intent, encode_intent, read_intent
 from cloudkit.contracts.subjects import INTENTS, Addressee, intent_subject, token
 from cloudkit.runtime.jetstream import JetStream, Stored
 from cloudkit.runtime.ports import Clock, Outstanding
+from cloudkit.runtime.streams import PROBES
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +45,8 @@ class NatsIntents:
     async def outstanding(self, namespace: str = "") -> Sequence[Outstanding]:
         subject = f"cloudkit.intent.*.{token(namespace)}.*" if namespace else "cloudkit.intent.>"
         stored = await self._jetstream.every(INTENTS, subject)
-        return tuple(waiting for message in stored if (waiting := _outstanding(message)) is not None)
+        intents = (message for message in stored if not message.subject.startswith(PROBES))
+        return tuple(waiting for message in intents if (waiting := _outstanding(message)) is not None)
 
     async def withdraw(self, instance: InstanceRef) -> None:
         await asyncio.gather(*(self._withdraw(addressee, instance) for addressee in Addressee))

@@ -3,7 +3,7 @@
 `ensure` creates what is missing and refuses what is different; any number of services may run it at once.
 """
 
-import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -11,7 +11,7 @@ from uuid import uuid4
 import msgspec
 import structlog
 
-from cloudkit.contracts.errors import Misconfigured
+from cloudkit.contracts.errors import Misconfigured, ProvisionerError
 from cloudkit.contracts.subjects import (
     DEAD_LETTER_SUBJECTS,
     DEAD_LETTERS,
@@ -23,12 +23,16 @@ from cloudkit.contracts.subjects import (
 from cloudkit.runtime.jetstream import (
     STREAM_NAME_IN_USE,
     WRONG_LAST_SEQUENCE,
+    Answer,
     JetStream,
     JetStreamRefused,
     StreamGone,
 )
 
 log = structlog.get_logger(__name__)
+
+PROBES = "cloudkit.intent.probe."
+"""Subjects under which the server is put to the test: they are nobody's intents."""
 
 SECOND = 1_000_000_000
 DAY = 86_400 * SECOND
@@ -154,19 +158,20 @@ class _Account(msgspec.Struct, frozen=True):
 async def probe(jetstream: JetStream) -> None:
     """Prove that the server refuses an append that expects what is no longer so.
 
-    nats-server 2.10 ignores the expectation header silently, and two claims would both win.
-    Raises `Misconfigured`.
+    nats-server 2.10 ignores the expectation header silently, and two claims would both win. The proof
+    takes place in the stream of intents, so that replicas are part of it; nobody listens there, and a
+    stream made for it could be left behind by a cluster that answers late.
+    Raises `Misconfigured`, `Unreachable` or `Unanswered`.
     """
     if (await jetstream.api("INFO", None, _Account)).api.level < 1:
         raise Misconfigured(TOO_OLD, system="NATS")
-    name = f"CLOUDKIT_PROBE_{uuid4().hex}"
-    subject = f"cloudkit.probe.{name}"
-    await _create(jetstream, {"name": name, "subjects": [subject], "storage": "memory"})
+    subject = f"{PROBES}{uuid4().hex}"
     try:
         if not await _second_append_is_refused(jetstream, subject):
             raise Misconfigured(TOO_OLD, system="NATS")
     finally:
-        await asyncio.shield(jetstream.api(f"STREAM.DELETE.{name}", None, dict))
+        with suppress(ProvisionerError):
+            await jetstream.api(f"STREAM.PURGE.{INTENTS}", {"filter": subject}, Answer)
 
 
 async def _second_append_is_refused(jetstream: JetStream, subject: str) -> bool:

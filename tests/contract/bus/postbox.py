@@ -6,13 +6,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from secrets import token_hex
 
-from cloudkit.contracts.events import JobEvent, read_event
+from cloudkit.contracts.errors import Unanswered, Unreachable
+from cloudkit.contracts.events import JobEvent, encode_event, read_event
 from cloudkit.contracts.instance import InstanceRef
 from cloudkit.contracts.subjects import DEAD_LETTERS, JOBS, dead_letter_subject, job_subject
 from cloudkit.runtime.answers import DONE, Answer, Received
 from cloudkit.runtime.bus import Bus
 from cloudkit.runtime.delivery import BatchSubscription, Subscription, deliver
-from cloudkit.runtime.jetstream import Stored, StreamGone
+from cloudkit.runtime.jetstream import Stored
 from contract.bus.messages import claimed
 
 Received_ = Received[JobEvent]
@@ -27,10 +28,10 @@ class Postbox:
     received: list[Received_] = field(default_factory=list)
     posted: int = 0
 
-    async def post(self, number: int = 1) -> None:
+    async def post(self, number: int = 1, *, headers: dict[str, str] | None = None) -> None:
         """Post an event with job number *number*, each about an instance of its own."""
         event = claimed(InstanceRef(self.namespace, f"vm-{token_hex(4)}", "uid"), number)
-        await self.bus.jobs.append(event, await self.bus.jobs.position(event.instance))
+        await self.bus.jetstream.append(job_subject(event), encode_event(event), headers or {})
         self.posted += 1
 
     async def post_garbage(self, headers: dict[str, str] | None = None) -> str:
@@ -83,11 +84,16 @@ class Postbox:
         """How many messages are not acknowledged; -1 while some were not delivered yet."""
         try:
             info = await self.bus.jetstream.api(f"CONSUMER.INFO.{JOBS}.{self.namespace}", None, dict)
-        except StreamGone:
+        except (Unreachable, Unanswered):  # a new consumer has no leader yet
             return -1
         if int(info["delivered"]["consumer_seq"]) < self.posted:
             return -1
         return int(info["num_pending"]) + int(info["num_ack_pending"])
+
+    async def redelivered(self) -> int:
+        """How many messages that wait for an acknowledgement were delivered more than once."""
+        info = await self.bus.jetstream.api(f"CONSUMER.INFO.{JOBS}.{self.namespace}", None, dict)
+        return int(info["num_redelivered"])
 
     async def dead_letters(self) -> list[Stored]:
         subject = dead_letter_subject(self.bus.service, f"cloudkit.job.{self.namespace}.>")

@@ -11,14 +11,14 @@ from cloudkit.contracts.errors import Unreachable
 from cloudkit.contracts.events import JobEvent, JobEventName
 from cloudkit.contracts.instance import InstanceRef
 from cloudkit.contracts.intents import Intent, Provision, read_intent
-from cloudkit.contracts.subjects import INTENTS, Addressee, intent_subject
+from cloudkit.contracts.subjects import INTENTS, JOBS, Addressee, intent_subject, jobs_of_uid
 from cloudkit.runtime import troubles
 from cloudkit.runtime.answers import DONE, Answer, Later, Never, Received
 from cloudkit.runtime.bus import Bus, connect
 from cloudkit.runtime.delivery import Subscription, deliver
 from cloudkit.runtime.health import Health
 from contract.bus.conftest import Nats
-from contract.bus.messages import OffsetClock, eventually, provision
+from contract.bus.messages import OffsetClock, claimed, eventually, provision
 from contract.bus.postbox import Postbox, delivering
 
 
@@ -111,11 +111,54 @@ async def test_a_handler_may_take_longer_than_the_server_would_wait(postbox: Pos
     await postbox.post()
     async with delivering(postbox.bus, postbox.subscription(long, ack_wait=0.6)):
         await eventually(lambda: len(postbox.received) == 1)
-        await deliveries_end(after=1.5)
+        await time_passes(1.5)
+        assert await postbox.redelivered() == 0
         release.set()
         await eventually(lambda: nothing_waits(postbox))
 
     assert [each.deliveries for each in postbox.received] == [1]
+
+
+async def test_a_message_that_comes_again_while_it_is_handled_is_not_handled_twice(
+    postbox: Postbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def forget_to_keep(handling: object) -> None:
+        pass
+
+    monkeypatch.setattr("cloudkit.runtime.handling.Handling.keep", forget_to_keep)
+    release = asyncio.Event()
+
+    async def long(received: Received[JobEvent]) -> Answer:
+        postbox.received.append(received)
+        await release.wait()
+        return DONE
+
+    await postbox.post()
+    async with delivering(postbox.bus, postbox.subscription(long, ack_wait=0.3)):
+        await eventually(lambda: len(postbox.received) == 1)
+        await eventually(lambda: is_redelivered(postbox))
+        release.set()
+        await eventually(lambda: nothing_waits(postbox))
+
+    assert len(postbox.received) == 1
+
+
+async def test_a_trace_goes_on_from_a_message_to_what_its_handler_says(
+    bus: Bus, postbox: Postbox, instance: InstanceRef
+) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+
+    async def speak(received: Received[JobEvent]) -> Answer:
+        await bus.jobs.append(claimed(instance), await bus.jobs.position(instance))
+        return await postbox.take(received)
+
+    await postbox.post(headers={"traceparent": f"00-{trace}-b7ad6b7169203331-01"})
+    async with delivering(bus, postbox.subscription(speak)):
+        await eventually(lambda: len(postbox.received) == 1)
+
+    said = await bus.jetstream.last(JOBS, jobs_of_uid(instance))
+    assert said is not None
+    assert said.headers["traceparent"].split("-")[1] == trace
 
 
 async def test_garbage_becomes_a_dead_letter_at_once_and_the_service_goes_on(postbox: Postbox) -> None:
@@ -342,7 +385,11 @@ async def waits(postbox: Postbox, count: int) -> bool:
     return await postbox.waiting() == count
 
 
-async def deliveries_end(*, after: float) -> None:
-    """Longer than the server would wait for an acknowledgement."""
-    deadline = asyncio.get_running_loop().time() + after
-    await eventually(lambda: asyncio.get_running_loop().time() >= deadline, within=after + 5)
+async def is_redelivered(postbox: Postbox) -> bool:
+    return await postbox.redelivered() > 0
+
+
+async def time_passes(seconds: float) -> None:
+    """Longer than the server would wait for an acknowledgement: the test is that nothing happens."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    await eventually(lambda: asyncio.get_running_loop().time() >= deadline, within=seconds + 5)

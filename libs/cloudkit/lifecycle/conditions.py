@@ -66,11 +66,11 @@ def dated(instance: ComputeInstance, found: Iterable[Finding], now: datetime) ->
     Conditions of others stay as they are; ours that hold no longer go."""
     before = {condition.type: condition for condition in instance.status.conditions}
     ours = tuple(_condition(finding, before.get(finding.type), instance, now) for finding in found)
-    others = (c for c in instance.status.conditions if c.type not in _OURS)
+    others = (c for c in instance.status.conditions if c.type not in OURS)
     return (*ours, *others)
 
 
-_OURS = frozenset({"Ready", "Available", "Provisioned", "Deprovisioned", "Stalled"})
+OURS = frozenset({"Ready", "Available", "Provisioned", "Deprovisioned", "Stalled"})
 
 
 def _ready(situation: Situation, provisioned: Finding) -> Finding:

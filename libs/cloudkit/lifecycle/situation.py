@@ -108,7 +108,7 @@ class Situation:
             return Phase.READY
         job = self.last_try
         failed = job is not None and job.state in (JobState.FAILED, JobState.CANCELED)
-        return Phase.FAILED if failed and self.active is None else Phase.PROGRESSING
+        return Phase.FAILED if failed else Phase.PROGRESSING
 
     @property
     def status_is_behind(self) -> bool:

@@ -96,6 +96,15 @@ CONDITIONS: dict[str, tuple[ComputeInstance, Shown]] = {
             "Stalled": ("True", "AttemptsUsedUp"),
         },
     ),
+    "nothing is Stalled while a job runs": (
+        instance(deprovision(1, FAILED, attempt=5), provision(2, RUNNING), deleting=True),
+        {
+            "Ready": ("False", "Deleting"),
+            "Provisioned": ("False", "InProgress"),
+            "Available": ("False", "Deprovisioned"),
+            "Deprovisioned": ("False", "JobFailed"),
+        },
+    ),
     "a canceled job is Stalled": (
         instance(provision(state=CANCELED)),
         {

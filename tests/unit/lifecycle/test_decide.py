@@ -14,7 +14,7 @@ from cloudkit.contracts.instance import (
 )
 from cloudkit.contracts.intents import Deprovision, Intent, Provision, Reconcile
 from cloudkit.contracts.jobs import JobState, Provider
-from cloudkit.lifecycle.decide import RULES, Decision, decide
+from cloudkit.lifecycle.decide import Decision, decide
 from cloudkit.lifecycle.policy import Policy
 from unit.lifecycle.specimens import (
     BOTH,
@@ -38,6 +38,13 @@ ON_EDA = {PROVIDER_ANNOTATION: "eda"}
 
 Expected = tuple[str, ...]
 """The decision in words, see `told`."""
+
+
+def edited(**status: str) -> ComputeInstance:
+    """A settled instance, after somebody edited its status."""
+    settled = reported(instance(provision()))
+    return replace(settled, status=replace(settled.status, **status))
+
 
 CASES: dict[str, tuple[ComputeInstance, Expected]] = {
     "an instance without our finalizer is adopted before anything runs": (
@@ -332,6 +339,14 @@ CASES: dict[str, tuple[ComputeInstance, Expected]] = {
         ),
         ("Reconcile to status",),
     ),
+    "a version that somebody edited in the status is written again": (
+        edited(desired_config_version="v1-edited"),
+        ("Reconcile to status",),
+    ),
+    "the version of the machine that somebody edited in the status is written again": (
+        edited(reconciled_config_version="v1-edited"),
+        ("Reconcile to status",),
+    ),
     "an empty status is written again": (
         instance(provision()),
         ("Reconcile to status",),
@@ -362,23 +377,6 @@ def _name(intent: Intent) -> str:
 def test_what_is_decided(subject: ComputeInstance, expected: Expected) -> None:
     decision = decide(subject, NOW, Policy(providers=BOTH))
     assert told(decision) == expected, decision.because
-
-
-def test_the_rules_stand_in_this_order() -> None:
-    assert [rule.__name__ for rule in RULES] == [
-        "leave_a_released_instance_alone",
-        "leave_an_unmanaged_instance_to_people",
-        "adopt_before_anything_runs",
-        "stop_what_runs_before_cleaning_up",
-        "wait_for_the_active_job",
-        "release_after_a_successful_cleanup",
-        "leave_a_canceled_job_to_people",
-        "stop_after_the_last_attempt",
-        "wait_before_trying_again",
-        "remove_the_machine",
-        "provision_what_the_spec_asks_for",
-        "leave_a_settled_instance_alone",
-    ]
 
 
 def test_an_upgrade_of_the_algorithm_launches_nothing_for_what_was_in_sync() -> None:

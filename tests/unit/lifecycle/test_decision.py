@@ -16,7 +16,7 @@ from cloudkit.contracts.instance import (
 )
 from cloudkit.contracts.intents import Deprovision, Provision
 from cloudkit.contracts.jobs import JobState
-from cloudkit.lifecycle.decide import Write, decide
+from cloudkit.lifecycle.decide import RULES, Write, decide
 from unit.lifecycle.specimens import (
     LONG_AGO,
     NOW,
@@ -100,3 +100,20 @@ def test_an_instance_without_our_finalizer_is_never_released() -> None:
 def test_the_finalizer_of_the_instance_is_ours_by_its_full_name() -> None:
     nearly = instance(finalizers=(FINALIZER + "-aap",))
     assert decide(nearly, NOW, POLICY).write is Write.ADOPT
+
+
+def test_the_rules_stand_in_this_order() -> None:
+    assert [rule.__name__ for rule in RULES] == [
+        "leave_a_released_instance_alone",
+        "leave_an_unmanaged_instance_to_people",
+        "adopt_before_anything_runs",
+        "stop_what_runs_before_cleaning_up",
+        "wait_for_the_active_job",
+        "release_after_a_successful_cleanup",
+        "leave_a_canceled_job_to_people",
+        "stop_after_the_last_attempt",
+        "wait_before_trying_again",
+        "remove_the_machine",
+        "provision_what_the_spec_asks_for",
+        "leave_a_settled_instance_alone",
+    ]

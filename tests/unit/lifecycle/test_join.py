@@ -13,6 +13,7 @@ from cloudkit.lifecycle.history import join, trim
 from cloudkit.lifecycle.policy import Policy
 from cloudkit.lifecycle.project import project, status_patch
 from unit.lifecycle.specimens import (
+    A_WHILE_AGO,
     NOW,
     claimed,
     delayed,
@@ -131,6 +132,12 @@ def test_even_records_that_contradict_each_other_join_in_any_order(
 def test_the_closed_record_wins_over_a_higher_revision() -> None:
     ended, running = provision(1, JobState.FAILED, revision=2), provision(1, JobState.RUNNING, revision=5)
     assert join([ended], [running]) == join([running], [ended]) == (ended,)
+
+
+def test_the_higher_revision_wins_whatever_the_clocks_say() -> None:
+    older = provision(1, JobState.RUNNING, revision=9, timestamp=NOW)
+    newer = provision(1, JobState.PENDING, revision=10, timestamp=A_WHILE_AGO)
+    assert join([older], [newer]) == join([newer], [older]) == (newer,)
 
 
 def test_an_older_job_that_looks_open_has_ended() -> None:

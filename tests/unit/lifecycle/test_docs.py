@@ -1,0 +1,49 @@
+"""The page on the lifecycle says what the code does, in the same order and the same words."""
+
+import ast
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from cloudkit.contracts.instance import MANAGEMENT_ANNOTATION, RETRY_ANNOTATION, UNMANAGED, Phase
+from cloudkit.lifecycle import conditions, launches, observe
+from cloudkit.lifecycle.decide import RULES
+
+PAGE = (Path(__file__).parents[3] / "docs" / "lifecycle.md").read_text()
+ROWS = re.findall(r"^\| (?:\d+ \| )?`(\w+)` \|", PAGE, re.MULTILINE)
+
+
+def reasons() -> set[str]:
+    """Every reason that the code gives by itself: the third word of each finding, and the constants."""
+    found = {launches.LAUNCH_UNCONFIRMED, launches.DELAYED, observe.PURGED, observe.CANCELED}
+    for node in ast.walk(ast.parse(inspect.getsource(conditions))):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Finding":
+            words = [word.value for word in ast.walk(node.args[2]) if isinstance(word, ast.Constant)]
+            found.update(str(word) for word in words)
+    return found
+
+
+def test_the_rules_stand_on_the_page_in_their_order() -> None:
+    rules = [rule.__name__ for rule in RULES]
+    assert [row for row in ROWS if row in rules] == rules
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_every_phase_stands_on_the_page(phase: Phase) -> None:
+    assert phase.value in ROWS
+
+
+def test_the_conditions_and_reasons_of_the_code_and_of_the_page_are_the_same() -> None:
+    rules = {rule.__name__ for rule in RULES}
+    assert set(ROWS) == rules | {phase.value for phase in Phase} | set(conditions.OURS) | reasons()
+
+
+def test_the_reasons_of_the_code_are_found() -> None:
+    assert {"AttemptsUsedUp", "JobFailed", "LaunchUnconfirmed", "Unmanaged"} <= reasons()
+
+
+@pytest.mark.parametrize("annotation", [RETRY_ANNOTATION, f"{MANAGEMENT_ANNOTATION}: {UNMANAGED}"])
+def test_the_annotations_stand_on_the_page(annotation: str) -> None:
+    assert annotation in PAGE

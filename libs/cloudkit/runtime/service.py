@@ -33,6 +33,7 @@ from cloudkit.runtime.logs import configure_logs
 from cloudkit.runtime.ports import Clock
 from cloudkit.runtime.ready_file import write_ready_file
 from cloudkit.runtime.settings import CommonSettings, misspelled, read_settings
+from cloudkit.runtime.telemetry import export_traces
 
 S = TypeVar("S", bound=CommonSettings)
 T = TypeVar("T")
@@ -124,6 +125,7 @@ def run_service(name: str, settings: type[S], build: Build[S]) -> NoReturn:
     try:
         given = read_settings(settings, os.environ)
         configure_logs(name, level=given.log_level, format=given.log_format)
+        export_traces(name, os.environ)
         for slip, meant in misspelled(settings, os.environ).items():
             log.warning("unknown setting", variable=slip, did_you_mean=meant)
         crash = asyncio.run(_live(given, build))

@@ -36,7 +36,7 @@ class Collector(ThreadingHTTPServer):
 class Receiver(BaseHTTPRequestHandler):
     server: Collector
 
-    def do_POST(self) -> None:  # noqa: N802  # the base class's word
+    def do_POST(self) -> None:
         self.server.received.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
         self.send_response(200)
         self.end_headers()

@@ -101,17 +101,14 @@ class Clerk:
         status = project(instance, events_of(errands), now, self._policy)
         if any(errand.looks for errand in errands):
             seen = msgspec.structs.replace(instance, status=status)
-            write = decide(seen, now, self._policy).write
-            if write is Write.RELEASE:
-                instance = await self._write_status(lane, instance, status)
-                await self._release(lane, instance)
-                return []
-            if write is Write.ADOPT:
-                await self._adopt(lane, instance)
-            for errand in errands:
-                errand.looks = False
-            if write is Write.ADOPT:
-                return errands  # another resourceVersion by now; the status may wait, the launch does not
+            match decide(seen, now, self._policy).write:
+                case Write.RELEASE:
+                    await self._release(lane, await self._write_status(lane, instance, status))
+                    return []
+                case Write.ADOPT:
+                    await self._adopt(lane, instance)
+                    return _looked(errands)  # the launch waits for this alone, the status is not urgent
+            _looked(errands)
         if min(errand.due for errand in errands) > self._clock.monotonic():
             return errands
         await self._write_status(lane, instance, status)
@@ -153,6 +150,12 @@ class Clerk:
         self._latest.forget(lane)  # whatever comes of it, what we know is the past
         with _counted(write):
             await self._instances.set_finalizers(instance, finalizers)
+
+
+def _looked(errands: list[Errand]) -> list[Errand]:
+    for errand in errands:
+        errand.looks = False
+    return errands
 
 
 @contextmanager

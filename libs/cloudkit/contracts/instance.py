@@ -169,10 +169,29 @@ class ComputeInstance(msgspec.Struct, frozen=True, kw_only=True):
         """The job history, oldest first; records that another controller wrote get the number after
         the one before them, so that all count on, whoever wrote them."""
         jobs: list[JobRecord] = []
-        for job in self.status.jobs:
+        for job in self.status.jobs or self._jobs_in_the_views():
             following = jobs[-1].number + 1 if jobs else 1
-            jobs.append(job if job.number else _of_another_controller(job, following))
+            jobs.append(job if job.number else _of_another_controller(job, following, self.status))
         return tuple(jobs)
+
+    def _jobs_in_the_views(self) -> tuple[JobRecord, ...]:
+        """What a controller that kept no history says of its jobs."""
+        views = (
+            (JobType.PROVISION, self.status.provision_job),
+            (JobType.DEPROVISION, self.status.deprovision_job),
+        )
+        return tuple(
+            JobRecord(
+                type=type,
+                state=view.state,
+                timestamp=self.metadata.creation_timestamp,
+                block_deletion_on_failure=view.block_deletion_on_failure,
+                job_id=view.id,
+                message=view.message,
+            )
+            for type, view in views
+            if view is not None and view.id
+        )
 
     @property
     def retry_requested_at(self) -> str:
@@ -189,9 +208,14 @@ class ComputeInstance(msgspec.Struct, frozen=True, kw_only=True):
         return decode(self.spec, ComputeInstanceSpec)
 
 
-def _of_another_controller(job: JobRecord, number: int) -> JobRecord:
-    provider = Provider.EDA if job.job_id.startswith("eda-webhook") else Provider.AAP
-    return msgspec.structs.replace(job, number=number, provider=provider)
+def _of_another_controller(job: JobRecord, number: int, status: ComputeInstanceStatus) -> JobRecord:
+    if not job.job_id.startswith("eda-webhook"):
+        return msgspec.structs.replace(job, number=number, provider=Provider.AAP)
+    # An EDA job has no end of its own: it is over once the version that was wanted is there.
+    wanted, there = status.desired_config_version, status.reconciled_config_version
+    over = job.type is JobType.PROVISION and not job.closed and bool(wanted) and wanted == there
+    state = JobState.SUCCEEDED if over else job.state
+    return msgspec.structs.replace(job, number=number, provider=Provider.EDA, state=state)
 
 
 def decode(data: bytes | msgspec.Raw, type: type[T]) -> T:

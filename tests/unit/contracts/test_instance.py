@@ -57,6 +57,43 @@ def test_the_provider_of_a_job_of_another_controller_shows_in_its_id() -> None:
     assert [job.provider for job in jobs] == [Provider.EDA, Provider.AAP]
 
 
+EDA_JOB = {**JOB, "state": "Unknown", "jobID": "eda-webhook-1"}
+
+
+@pytest.mark.parametrize(
+    ("versions", "state"),
+    [
+        ({"desiredConfigVersion": "f0", "reconciledConfigVersion": "f0"}, JobState.SUCCEEDED),
+        ({"desiredConfigVersion": "f1", "reconciledConfigVersion": "f0"}, JobState.UNKNOWN),
+        ({}, JobState.UNKNOWN),
+    ],
+    ids=["is over once the wanted version is there", "goes on until then", "goes on if nobody can tell"],
+)
+def test_a_webhook_of_another_controller(versions: dict[str, str], state: JobState) -> None:
+    [job] = read(status={"jobs": [EDA_JOB], **versions}).jobs
+    assert job.state is state
+
+
+def test_a_deprovision_webhook_of_another_controller_is_not_over_because_the_machine_was_made() -> None:
+    versions = {"desiredConfigVersion": "f0", "reconciledConfigVersion": "f0"}
+    [job] = read(status={"jobs": [{**EDA_JOB, "type": "deprovision"}], **versions}).jobs
+    assert job.state is JobState.UNKNOWN
+
+
+def test_a_controller_that_kept_no_history_says_in_its_views_what_ran() -> None:
+    views = {
+        "provisionJob": {"id": "4870", "state": "Succeeded", "message": "done"},
+        "deprovisionJob": {"id": "4925", "state": "Running", "message": "Deprovision job triggered"},
+    }
+    found = [(job.number, job.type, job.state, job.job_id) for job in read(status=views).jobs]
+    assert found == [(1, "provision", "Succeeded", "4870"), (2, "deprovision", "Running", "4925")]
+
+
+def test_the_history_knows_better_than_the_views() -> None:
+    status = {"jobs": [{**JOB, "number": 5}], "provisionJob": {"id": "9", "state": "Failed"}}
+    assert [job.number for job in read(status=status).jobs] == [5]
+
+
 def test_a_job_is_readable_without_what_the_crd_does_not_require() -> None:
     [job] = read(status={"jobs": [JOB]}).jobs
     assert (job.state, job.block_deletion_on_failure) == (JobState.SUCCEEDED, False)

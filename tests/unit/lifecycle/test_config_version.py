@@ -70,6 +70,20 @@ def in_sync(job_version: str, *, observed: int, spec: dict[str, object] = A) -> 
 TAKEN_OVER = {
     "a version of another algorithm that was in sync": in_sync("f00", observed=3),
     "a job without a version, as another controller writes it": in_sync("", observed=3),
+    "a status without a history, as another controller writes it": instance(
+        status={
+            "desiredConfigVersion": "f00",
+            "reconciledConfigVersion": "f00",
+            "provisionJob": {"id": "4870", "state": "Succeeded"},
+        }
+    ),
+    "a webhook that nobody answered, as another controller writes it": instance(
+        status={
+            "desiredConfigVersion": "f00",
+            "reconciledConfigVersion": "f00",
+            "provisionJob": {"id": "eda-webhook", "state": "Unknown"},
+        }
+    ),
     "a status without a generation, as another controller writes it": in_sync("", observed=0),
 }
 NOT_TAKEN_OVER = {

@@ -14,17 +14,21 @@ two jobs from running side by side.
 
 from uuid import uuid4
 
+import structlog
 from opentelemetry import propagate
 
 from cloudkit.contracts.cloudevents import event_headers
-from cloudkit.contracts.errors import Conflict, Unanswered, Unreachable
+from cloudkit.contracts.errors import Conflict, Malformed, Unanswered, Unreachable
 from cloudkit.contracts.events import JobEvent, encode_event, read_event
 from cloudkit.contracts.instance import InstanceRef
 from cloudkit.contracts.subjects import JOBS, job_subject, jobs_of_name, jobs_of_uid
 from cloudkit.runtime import jetstream as js
+from cloudkit.runtime import metrics
 from cloudkit.runtime.jetstream import JetStream, JetStreamRefused
 from cloudkit.runtime.ports import Clock, LogEpoch, Position
 from cloudkit.runtime.streams import expectation
+
+log = structlog.get_logger(__name__)
 
 READ_IS_GOOD_FOR = 10.0
 """How old the read may be, in seconds, that an append relies on: a log that was lost and made again
@@ -67,14 +71,25 @@ class NatsJobLog:
         )
 
     async def history(self, instance: InstanceRef) -> tuple[JobEvent, ...]:
+        """What cannot be read is left out: a status that lacks one event is better than none. A position
+        on it is refused, so nothing is ever launched on a log that nobody understands."""
         stored = await self._jetstream.every(JOBS, jobs_of_uid(instance))
-        return tuple(read_event(message.data) for message in stored)
+        return tuple(event for message in stored if (event := _readable(message)) is not None)
 
     async def epoch(self) -> LogEpoch:
         """Never from a cache: an answer from before the log was lost would let a claim through that
         ought to look for lost jobs first."""
         info = await self._jetstream.stream_info(JOBS)
         return LogEpoch(info.created, max(0.0, (info.ts - info.created).total_seconds()))
+
+
+def _readable(message: js.Stored) -> JobEvent | None:
+    try:
+        return read_event(message.data)
+    except Malformed as error:
+        metrics.UNREADABLE_EVENTS.inc()
+        log.warning("an event in the job log cannot be read", sequence=message.seq, because=error.message)
+        return None
 
 
 class _Append:

@@ -24,6 +24,10 @@ DEAD_LETTERS = Counter(
     ["subscription", "reason"],
 )
 
+UNREADABLE_EVENTS = Counter(
+    "cloudkit_unreadable_events_total", "How often an event in the job log was skipped that cannot be read."
+)
+
 KUBERNETES_REQUESTS = Histogram(
     "cloudkit_kubernetes_request_seconds",
     "How long requests to the API server took, in seconds; outcome is answered or the kind of error.",

@@ -148,3 +148,11 @@ async def test_a_dot_in_a_name_becomes_an_underscore_in_its_subject(bus: Bus) ->
 
     assert stored is not None
     assert stored.subject == f"cloudkit.job.name_space.a_b_c.{dotted.uid}.aap.provision.claimed"
+
+
+async def test_garbage_in_the_log_is_left_out_of_the_history(bus: Bus, instance: InstanceRef) -> None:
+    claim = claimed(instance)
+    await bus.jobs.append(claim, await bus.jobs.position(instance))
+    await bus.jetstream.append(job_subject(claim), b"{garbage", {})
+
+    assert await bus.jobs.history(instance) == (claim,)

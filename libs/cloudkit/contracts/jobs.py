@@ -75,11 +75,12 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     type: JobType
     state: JobState
     timestamp: datetime
-    block_deletion_on_failure: bool = msgspec.field(default_factory=bool)  # so that False is written too
+    # What equals a plain default is not written; these are, whatever they are: people look for them.
+    block_deletion_on_failure: bool = msgspec.field(default_factory=bool)
+    attempt: int = msgspec.field(default_factory=lambda: 1)
+    provider: Provider = msgspec.field(default_factory=lambda: Provider.AAP)
     number: int = 0
     revision: int = 0
-    attempt: int = 1
-    provider: Provider = Provider.AAP
     job_id: str = msgspec.field(default="", name="jobID")
     kind: JobKind | None = None
     config_version: str = ""

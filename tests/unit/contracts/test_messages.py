@@ -160,3 +160,9 @@ def test_which_states_close_a_job(state: JobState) -> None:
     terminal = {JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELED}
     assert msgspec.structs.replace(BARE, state=state).closed is (state in terminal)
     assert msgspec.structs.replace(BARE, state=state, finished_at=NOW).closed
+
+
+def test_a_record_says_who_runs_it_and_which_attempt_it_is_even_when_it_is_the_usual() -> None:
+    written = msgspec.to_builtins(BARE)
+    assert (written["attempt"], written["provider"]) == (1, "aap")
+    assert "reason" not in written

@@ -1,6 +1,6 @@
 """The port to AAP's job API, as the handlers see it. `aap_poller.http_controller` is the real one."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import msgspec
 
 from aap_poller.rows import Row
+from cloudkit.contracts.errors import Refused
 from cloudkit.contracts.jobs import JobKind
 
 
@@ -31,7 +32,7 @@ class Controller(Protocol):
     """AAP's job API.
 
     Every call raises `Unreachable` (nothing was sent), `Unanswered` (it may have been received) or a
-    `Refused` (401, 403, 404, 400 …).
+    `Refused` (401, 403, 404, 400 …), all of them with the system "AAP".
     """
 
     async def templates(self, name: str) -> Sequence[Template]:
@@ -58,13 +59,31 @@ class Controller(Protocol):
         """The jobs of *templates* created or finished at *since* or later (None: the newest alone)."""
         ...
 
-    async def created_between(
+    def created_between(
         self, since: datetime | None, until: datetime | None, templates: Collection[int]
-    ) -> Sequence[Row]:
-        """The jobs created at *since* or later and before *until*, oldest first, of *templates*
-        (empty: of every template)."""
+    ) -> AsyncIterator[Row]:
+        """The jobs created at *since* or later and before *until* of *templates* (empty: of every
+        template), those of each kind by id. There may be very many of them."""
         ...
 
     async def failure(self, row: Row) -> str:
         """Why a failed job failed, for a person: the task, the host, and what it said."""
         ...
+
+
+async def cancel(aap: Controller, row: Row) -> bool:
+    """Ask for *row* to be stopped; False if it had ended by itself meanwhile.
+
+    Raises what `Controller` raises: `Forbidden` if the token may not cancel it.
+    """
+    try:
+        await aap.cancel(row.type, str(row.id))
+    except Refused as refused:
+        # 405 (403 for an ordinary token) also means that the job ended a moment ago; 404, that it was purged.
+        if refused.status not in (403, 404, 405):
+            raise
+        now = await aap.job(row.type, str(row.id))
+        if now is not None and now.active:
+            raise
+        return False
+    return True

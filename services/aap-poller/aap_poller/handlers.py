@@ -7,6 +7,7 @@ import structlog
 
 from aap_poller.following import Following
 from aap_poller.launching import Launching
+from aap_poller.log_lines import names
 from cloudkit.contracts.intents import (
     Cancel,
     Confirm,
@@ -38,7 +39,7 @@ class Handlers:
         """Carry out what the watcher asks for."""
         intent = message.body
         if message.age > INTENT_IS_GOOD_FOR:
-            log.info("intent is too old", instance=str(intent.instance), age=round(message.age))
+            log.info("intent is too old", age=round(message.age), **names(intent.instance))
             await self.intents.publish(Addressee.STATUS, Reconcile(instance=intent.instance))
             return DONE
         match intent:

@@ -5,34 +5,22 @@ slash, a filter that starts with ``or__`` is one of a single group, and the reas
 stands in its job events alone.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
-import httpx
 import msgspec
 
-from aap_poller import metrics
 from aap_poller.controller import Template, TemplateKind
+from aap_poller.exchange import Exchange, Parameters, read
+from aap_poller.failures import failure
 from aap_poller.rows import Row
-from cloudkit.contracts.errors import (
-    Conflict,
-    Forbidden,
-    NotFound,
-    Refused,
-    Unanswered,
-    Unauthorized,
-    Unreachable,
-)
+from cloudkit.contracts.errors import NotFound
 from cloudkit.contracts.jobs import JobKind
-
-T = TypeVar("T")
-Parameters = Mapping[str, str | int]
 
 PAGE_SIZE = 200
 IDS_PER_REQUEST = 100
 PATHS = {JobKind.JOB: "jobs", JobKind.WORKFLOW_JOB: "workflow_jobs"}
-REFUSALS: dict[int, type[Refused]] = {401: Unauthorized, 403: Forbidden, 404: NotFound, 409: Conflict}
 
 
 class _Page(msgspec.Struct):
@@ -43,70 +31,57 @@ class _Templates(msgspec.Struct):
     results: list[Template]
 
 
-class _Result(msgspec.Struct):
-    msg: Any = ""
-    stderr: str = ""
-
-
-class _EventData(msgspec.Struct):
-    res: _Result = msgspec.field(default_factory=_Result)
-
-
-class _JobEvent(msgspec.Struct):
-    task: str = ""
-    host_name: str = ""
-    event_data: _EventData = msgspec.field(default_factory=_EventData)
-
-
-class _JobEvents(msgspec.Struct):
-    results: list[_JobEvent]
-
-
 class HttpController:
     """The real `aap_poller.controller.Controller`.
 
-    *client* has the base URL (``…/api/controller/v2/``), the token and the timeouts.
+    *questions* and *launches* have connections of their own: a claim must not grow old because its
+    launch waits for a connection.
     """
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
-        self._client = client
+    def __init__(self, questions: Exchange, launches: Exchange) -> None:
+        self._questions = questions
+        self._launches = launches
 
     async def templates(self, name: str) -> Sequence[Template]:
         parameters: Parameters = {"name": name, "type": ",".join(TemplateKind), "page_size": PAGE_SIZE}
-        return (await self._get("unified_job_templates/", _Templates, parameters)).results
+        return (await self._questions.get("unified_job_templates/", _Templates, parameters)).results
 
     async def launch(self, template: Template, extra_vars: Mapping[str, Any]) -> Row:
         body = msgspec.json.encode({"extra_vars": extra_vars})
-        response = await self._send("POST", f"{template.type}s/{template.id}/launch/", content=body)
-        return _read(response, Row)
+        path = f"{template.type}s/{template.id}/launch/"
+        return read(await self._launches.send("POST", path, content=body), Row)
 
     async def cancel(self, kind: JobKind, id: str) -> None:
-        await self._send("POST", f"{PATHS[kind]}/{id}/cancel/")
+        await self._questions.send("POST", f"{PATHS[kind]}/{id}/cancel/")
 
     async def job(self, kind: JobKind | None, id: str) -> Row | None:
         for path in PATHS.values() if kind is None else (PATHS[kind],):
             try:
-                return await self._get(f"{path}/{id}/", Row)
+                if _is_id(id):
+                    return await self._questions.get(f"{path}/{id}/", Row)
             except NotFound:
                 continue
         return None
 
     async def jobs(self, ids: Collection[str]) -> Sequence[Row]:
         rows: list[Row] = []
-        for some in _chunks(sorted(ids), IDS_PER_REQUEST):
-            rows += await self._lists({"id__in": ",".join(some), "page_size": len(some), "count_disabled": 1})
+        for some in _chunks(sorted(id for id in ids if _is_id(id)), IDS_PER_REQUEST):
+            parameters: Parameters = {"id__in": ",".join(some), "page_size": len(some), "count_disabled": 1}
+            rows += await self._first_pages(parameters)
         return rows
 
     async def changed_since(self, since: datetime | None, templates: Collection[int]) -> Sequence[Row]:
-        parameters: dict[str, str | int] = {"unified_job_template__in": _joined(templates)}
+        of_templates: Parameters = {"unified_job_template__in": _joined(templates)}
         if since is None:
-            return await self._lists({**parameters, "order_by": "-id", "page_size": 1, "count_disabled": 1})
+            newest: Parameters = {"order_by": "-id", "page_size": 1, "count_disabled": 1}
+            return await self._first_pages({**of_templates, **newest})
         moment = _timestamp(since)
-        return await self._pages({**parameters, "or__finished__gte": moment, "or__created__gte": moment})
+        changed = {**of_templates, "or__finished__gte": moment, "or__created__gte": moment}
+        return [row async for row in self._all(changed)]
 
-    async def created_between(
+    def created_between(
         self, since: datetime | None, until: datetime | None, templates: Collection[int]
-    ) -> Sequence[Row]:
+    ) -> AsyncIterator[Row]:
         parameters: dict[str, str | int] = {}
         if templates:
             parameters["unified_job_template__in"] = _joined(templates)
@@ -114,104 +89,36 @@ class HttpController:
             parameters["created__gte"] = _timestamp(since)
         if until is not None:
             parameters["created__lt"] = _timestamp(until)
-        return await self._pages(parameters)
+        return self._all(parameters)
 
     async def failure(self, row: Row) -> str:
-        if row.type is JobKind.JOB:
-            parameters: Parameters = {
-                "failed": "true",
-                "event__in": "runner_on_failed,runner_on_unreachable",
-                "order_by": "-counter",
-                "limit": 1,
-            }
-            events = (await self._get(f"jobs/{row.id}/job_events/", _JobEvents, parameters)).results
-            if events:
-                return _told(events[0])
-        return row.job_explanation or row.result_traceback or f"see job {row.id} in AAP"
+        return await failure(self._questions, row)
 
-    async def _lists(self, parameters: Parameters) -> list[Row]:
+    async def _first_pages(self, parameters: Parameters) -> list[Row]:
         """The first page of both kinds of jobs."""
         return [row for path in PATHS.values() for row in await self._page(path, parameters)]
 
-    async def _pages(self, parameters: Parameters) -> list[Row]:
-        """Every page of both kinds of jobs. Pages go by id: a list that grows skips no row."""
-        rows: list[Row] = []
+    async def _all(self, parameters: Parameters) -> AsyncIterator[Row]:
+        """Every row of both kinds of jobs. Pages go by id: a list that grows skips no row."""
         for path in PATHS.values():
-            last = 0
+            after = 0
             while True:
-                after: Parameters = {
-                    "id__gt": last,
-                    "order_by": "id",
-                    "page_size": PAGE_SIZE,
-                    "count_disabled": 1,
-                }
-                page = await self._page(path, {**parameters, **after})
-                rows += page
+                paging: Parameters = {"order_by": "id", "page_size": PAGE_SIZE, "count_disabled": 1}
+                page = await self._page(path, {**parameters, **paging, "id__gt": after})
+                for row in page:
+                    yield row
                 if len(page) < PAGE_SIZE:
                     break
-                last = page[-1].id
-        return rows
+                after = page[-1].id
 
     async def _page(self, path: str, parameters: Parameters) -> list[Row]:
-        return (await self._get(f"{path}/", _Page, parameters)).results
-
-    async def _get(self, path: str, type: type[T], parameters: Parameters | None = None) -> T:
-        return _read(await self._send("GET", path, params=parameters), type)
-
-    async def _send(
-        self, method: str, path: str, *, params: Parameters | None = None, content: bytes | None = None
-    ) -> httpx.Response:
-        route = f"{method} {path.split('/', maxsplit=1)[0]}"
-        headers = {"Content-Type": "application/json"} if content else None
-        with metrics.AAP_SECONDS.labels(route).time():
-            try:
-                response = await self._client.request(
-                    method, path, params=params, content=content, headers=headers
-                )
-            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-                metrics.AAP_REQUESTS.labels(route, "unreachable").inc()
-                raise Unreachable(f"AAP cannot be reached: {_text(error)}", system="AAP") from error
-            except httpx.HTTPError as error:
-                metrics.AAP_REQUESTS.labels(route, "unanswered").inc()
-                raise Unanswered(f"AAP did not answer {route}: {_text(error)}", system="AAP") from error
-        metrics.AAP_REQUESTS.labels(route, str(response.status_code)).inc()
-        _refuse(response, route)
-        return response
+        return (await self._questions.get(f"{path}/", _Page, parameters)).results
 
 
-def _refuse(response: httpx.Response, route: str) -> None:
-    """Raise what the status of *response* means, unless it is a success."""
-    status = response.status_code
-    if response.is_success:
-        return
-    if status == 429:
-        raise Unreachable("AAP asks for a pause (429 Too Many Requests)", system="AAP")
-    if status >= 500:
-        raise Unanswered(f"AAP answered {route} with {status} {response.reason_phrase}", system="AAP")
-    if response.is_redirect:
-        where = response.headers.get("Location", "nowhere")
-        text = f"AAP sent {route} elsewhere ({status} to {where}): is CLOUDKIT_AAP_URL right?"
-        raise Refused(text, system="AAP", status=status, reason="Redirected")
-    text = f"AAP refused {route}: {status} {response.reason_phrase}: {response.text[:500]}"
-    raise REFUSALS.get(status, Refused)(text, system="AAP", status=status)
-
-
-def _read(response: httpx.Response, type: type[T]) -> T:
-    """The body of *response*. A success that cannot be read is as good as no answer."""
-    try:
-        return msgspec.json.decode(response.content, type=type)
-    except msgspec.MsgspecError as error:
-        raise Unanswered(f"AAP's answer cannot be read: {error}", system="AAP") from error
-
-
-def _told(event: _JobEvent) -> str:
-    said = event.event_data.res.msg or event.event_data.res.stderr or "no message"
-    text = said if isinstance(said, str) else msgspec.json.encode(said).decode()
-    return f"{event.task or 'a task'} on {event.host_name or 'a host'}: {text}"
-
-
-def _text(error: Exception) -> str:
-    return str(error) or type(error).__name__
+def _is_id(text: str) -> bool:
+    """Ids come from records that others may have written: none of them may become another URL, or spoil
+    a request that asks for many."""
+    return text.isascii() and text.isdecimal()
 
 
 def _joined(ids: Iterable[int]) -> str:

@@ -6,102 +6,107 @@ for jobs of its name.
 """
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
 
 from aap_poller.controller import Controller
-from aap_poller.records import Records, found_in_aap
-from aap_poller.rows import JobKey, Row, owner
+from aap_poller.records import Records
+from aap_poller.rows import JobKey, OurJob, found, ours
 from aap_poller.templates import Templates
-from cloudkit.contracts.jobs import JobType
+from cloudkit.contracts.instance import InstanceRef
+from cloudkit.contracts.jobs import JobState
+from cloudkit.runtime.answers import Later
 from cloudkit.runtime.ports import JobLog, LogEpoch, Position
 
 log = structlog.get_logger(__name__)
 
 CLOCKS_DIFFER_BY = timedelta(minutes=15)
 """At most: AAP's and that of NATS."""
+ADOPTED_AGAIN_AFTER = 1.0
+WAIT_AT_MOST = 20.0
 
 
-@dataclass(frozen=True)
-class Found:
-    """A job of ours in AAP."""
-
-    key: JobKey
-    type: JobType
-    row: Row
-
-
-@dataclass(frozen=True)
+@dataclass
 class Survey:
-    """The jobs of ours that AAP had when the log was young, by namespace and name."""
+    """The jobs of ours that AAP had when it was asked: of each instance the newest, and the newest that
+    had not ended. ``complete``: the log's first minutes were over, nothing can be added."""
 
-    created: datetime
-    """Of which log."""
+    log_created: datetime
     complete: bool
-    """Whether the log's first minutes were over: nothing can be added to what was found."""
-    jobs: Mapping[tuple[str, str], Sequence[Found]]
+    newest: dict[InstanceRef, OurJob] = field(default_factory=dict)
+    unfinished: dict[InstanceRef, OurJob] = field(default_factory=dict)
+    of_name: dict[tuple[str, str], set[InstanceRef]] = field(default_factory=dict)
+
+    def add(self, job: OurJob) -> None:
+        instance = job.key.instance
+        self.of_name.setdefault((instance.namespace, instance.name), set()).add(instance)
+        self.newest[instance] = min(job, self.newest.get(instance, job), key=_first)
+        if job.row.active:
+            self.unfinished[instance] = min(job, self.unfinished.get(instance, job), key=_first)
 
 
 class LostLog:
     """Looks up in AAP what a lost log no longer says.
 
-    *templates* names the template of each type; *patience* is how long (seconds) a launch whose answer
-    was lost may still appear in AAP.
+    *patience* is how long (seconds) a launch whose answer was lost may still appear in AAP.
     """
 
     def __init__(
-        self,
-        log: JobLog,
-        aap: Controller,
-        records: Records,
-        templates: Templates,
-        names: Mapping[JobType, str],
-        patience: float,
+        self, log: JobLog, aap: Controller, records: Records, templates: Templates, patience: float
     ) -> None:
         self._log = log
         self._aap = aap
         self._records = records
         self._templates = templates
-        self._names = names
         self._patience = patience
         self._survey: Survey | None = None
         self._surveying = asyncio.Lock()
 
-    async def wait(self, epoch: LogEpoch, *, knew_jobs: bool) -> float:
-        """Seconds until anybody may claim; 0 when they may now.
+    async def look(self) -> None:
+        """Make sure that AAP was surveyed for this log: it may take minutes, and once is enough.
 
-        Only the first log of a new installation need not wait: AAP has no job older than it, and the
-        resource shows none (*knew_jobs*). Raises what `Controller` raises.
+        Raises what `Controller` and `JobLog` raise.
         """
-        left = self._patience - epoch.age
-        is_first = not knew_jobs and not (await self._surveyed(epoch)).jobs
-        return 0.0 if left <= 0 or is_first else left
+        await self._surveyed(await self._log.epoch())
 
-    async def adopt(self, epoch: LogEpoch, at: Position) -> bool:
-        """Append the newest job of ours that the log lacks, and say whether there was one.
+    async def obstacle(self, at: Position, *, knew_jobs: bool) -> Later | None:
+        """Why nobody may claim for the instance yet, which has no claim in this log; None if somebody may.
 
-        First an unfinished job of another uid of the name, then this uid's highest number.
+        Appends the newest job of ours that the log lacks, if there is one. Only the first log of a new
+        installation need not wait: AAP has no job older than it, and the resource shows none (*knew_jobs*).
         """
+        epoch = await self._log.epoch()
         survey = await self._surveyed(epoch)
-        found = survey.jobs.get((at.instance.namespace, at.instance.name), ())
-        missing = await self._unfinished_of_others(found, at) or _highest(found, at)
+        if await self._adopt(survey, at):
+            return Later(ADOPTED_AGAIN_AFTER, "a job was found in AAP that the log did not know")
+        left = self._patience - epoch.age
+        if left <= 0 or not (knew_jobs or survey.newest):
+            return None
+        return Later(min(left, WAIT_AT_MOST), "the job log is new: launches may still be on their way")
+
+    async def _adopt(self, survey: Survey, at: Position) -> bool:
+        """First an unfinished job of another uid of the name, then this uid's newest."""
+        missing = await self._unfinished_of_others(survey, at) or _newest(survey, at)
         if missing is None:
             return False
-        record = found_in_aap(missing.key, missing.type, missing.row)
-        await self._records.adopt(missing.key.instance, record, at, missing.row)
+        row = await self._aap.job(missing.row.type, missing.id)
+        job = found(row, missing.key) or missing  # It was purged since: that it was there still counts.
+        at = await self._log.position(at.instance)
+        again = await self._unfinished_of_others(survey, at) or _newest(survey, at)
+        if again is missing:
+            await self._records.adopt(job, at, None)
         return True
 
-    async def _unfinished_of_others(self, found: Sequence[Found], at: Position) -> Found | None:
-        for job in found:
-            if job.key.instance == at.instance or not job.row.active:
-                continue
-            known = (await self._log.position(job.key.instance)).of_uid
-            if known is None or known.job.number < job.key.number:
-                return job
+    async def _unfinished_of_others(self, survey: Survey, at: Position) -> OurJob | None:
+        uids = survey.of_name.get((at.instance.namespace, at.instance.name), set())
+        for other in sorted(uids - {at.instance}):
+            job = survey.unfinished.get(other)
+            if job is not None:
+                known = (await self._log.position(other)).of_uid
+                if known is None or known.job.number < job.key.number:
+                    return job
         return None
 
     async def _surveyed(self, epoch: LogEpoch) -> Survey:
@@ -109,22 +114,24 @@ class LostLog:
         async with self._surveying:
             survey = self._survey
             complete = epoch.age >= self._patience
-            if survey is None or survey.created != epoch.created or (complete and not survey.complete):
+            if survey is None or survey.log_created != epoch.created or (complete and not survey.complete):
                 self._survey = survey = await self._look(epoch, complete=complete)
             return survey
 
     async def _look(self, epoch: LogEpoch, *, complete: bool) -> Survey:
         """Ask AAP for every job that may be older than the log's first minutes."""
+        survey = Survey(epoch.created, complete)
         until = epoch.created + timedelta(seconds=self._patience) + CLOCKS_DIFFER_BY
-        jobs = defaultdict(list)
-        for type, name in self._names.items():
-            template = await self._templates.find(name)
-            for row in await self._aap.created_between(None, until, {template.id}):
-                key = owner(row)
-                if key is not None and (complete or not await self._explained(key)):
-                    jobs[key.instance.namespace, key.instance.name].append(Found(key, type, row))
-        log.info("surveyed AAP for jobs older than the job log", names=len(jobs), log_created=epoch.created)
-        return Survey(epoch.created, complete, jobs)
+        async for row in self._aap.created_between(None, until, await self._templates.ids_of_all()):
+            job = ours(row)
+            if job is not None and (complete or not await self._explained(job.key)):
+                survey.add(job)
+        log.info(
+            "surveyed AAP for jobs older than the job log",
+            instances=len(survey.newest),
+            log_created=epoch.created,
+        )
+        return survey
 
     async def _explained(self, key: JobKey) -> bool:
         """Whether this log has a claim for the job: then it is no older than the log."""
@@ -132,8 +139,14 @@ class LostLog:
         return known is not None and known.job.number >= key.number and bool(known.job.claimant)
 
 
-def _highest(found: Sequence[Found], at: Position) -> Found | None:
-    """This uid's job with the highest number, of several the oldest, if the log knows of none as new."""
+def _first(job: OurJob) -> tuple[int, bool, int]:
+    """The order in which jobs count: the highest number, of several the oldest that was not stopped as a
+    second launch."""
+    return -job.key.number, job.row.state is JobState.CANCELED, job.row.id
+
+
+def _newest(survey: Survey, at: Position) -> OurJob | None:
+    """This uid's newest job, if the log knows of none as new."""
+    job = survey.newest.get(at.instance)
     known = at.of_uid.job.number if at.of_uid else 0
-    own = [job for job in found if job.key.instance == at.instance and job.key.number > known]
-    return min(own, key=lambda job: (-job.key.number, job.row.id), default=None)
+    return job if job is not None and job.key.number > known else None

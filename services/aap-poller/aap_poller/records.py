@@ -1,20 +1,27 @@
 """Writing what AAP says into the job log."""
 
+import asyncio
 from dataclasses import dataclass
 
 import structlog
+from msgspec.structs import replace
 
-from aap_poller import metrics
-from aap_poller.controller import Controller
-from aap_poller.rows import JobKey, Row, applied_by
+from aap_poller import log_lines, metrics
+from aap_poller.controller import Controller, cancel
+from aap_poller.log_lines import about, names
+from aap_poller.presence import Problem, reason_of
+from aap_poller.rows import JobKey, OurJob, Row, found
 from cloudkit.contracts.errors import ProvisionerError
 from cloudkit.contracts.events import JobEvent, JobEventName
 from cloudkit.contracts.instance import InstanceRef
-from cloudkit.contracts.jobs import JobRecord, JobState, JobType
-from cloudkit.lifecycle.observe import advance, observed, purged
+from cloudkit.contracts.jobs import JobRecord, JobState, Provider
+from cloudkit.lifecycle.observe import advance, delayed, observed, purged
 from cloudkit.runtime.ports import Clock, JobLog, Position
 
 log = structlog.get_logger(__name__)
+
+DETAILS_WITHIN = 5.0
+"""In seconds: the log was read before the details are asked for, and a read is good for ten."""
 
 
 @dataclass(frozen=True)
@@ -25,37 +32,71 @@ class Records:
     aap: Controller
     clock: Clock
 
+    async def update(
+        self, instance: InstanceRef, record: JobRecord, at: Position, row: Row | None
+    ) -> JobEvent:
+        """Bring the log up with AAP about the job of *record*, which the log or the resource shows, and
+        return the instance's newest event then.
+
+        *row* is what AAP has under its id now, if anything. Nothing happens if the log has moved on.
+        """
+        last, job = at.of_uid, found(row, JobKey(instance, record.number))
+        if last is None or (last.closed and last.job.number < record.number):
+            return await (self.vanished(instance, record, at) if job is None else self.adopt(job, at, record))
+        if last.closed or (last.job.number, last.job.job_id) != (record.number, record.job_id):
+            return last
+        return await (
+            self.vanished(instance, last.job, at) if job is None else self.observe(last, at, job.row)
+        )
+
     async def observe(self, last: JobEvent, at: Position, row: Row) -> JobEvent:
         """Append what *row* adds to *last*, the newest event of its job, and return the newest then."""
         if advance(last, row.observation(), self.clock.now()) is None:
             return last
         details = await self._details(row)
-        event = advance(last, row.observation(details), self.clock.now())
-        if event is None:
-            return last
-        await self.log.append(event, at)
-        _tell(event)
+        event = advance(last, row.observation(details), self.clock.now()) or last
+        if event is not last:
+            await self.log.append(event, at)
+            log_lines.changed(event, details)
         return event
 
-    async def adopt(self, instance: InstanceRef, record: JobRecord, at: Position, row: Row) -> None:
-        """Append that *row* is the job of *record*, although nobody saw its launch succeed."""
-        details = await self._details(row)
-        job = observed(record, row.observation(details), self.clock.now())
-        await self.log.append(JobEvent(event=JobEventName.ADOPTED, instance=instance, job=job), at)
+    async def adopt(self, job: OurJob, at: Position, known: JobRecord | None) -> JobEvent:
+        """Append that *job* runs, although nobody saw its launch succeed. *known* is what the log or the
+        resource has of its number."""
+        details = await self._details(job.row)
+        record = observed(_record_of(job, known), job.row.observation(details), self.clock.now())
+        event = JobEvent(event=JobEventName.ADOPTED, instance=job.key.instance, job=record)
+        await self.log.append(event, at)
         metrics.ADOPTIONS.inc()
-        log.warning("adopted a job whose launch was not confirmed", **_fields(instance, job))
+        log.warning("adopted a job whose launch was not confirmed", **about(event.instance, record))
+        log_lines.changed(event, details)
+        return event
 
     async def launched(self, claim: JobEvent, at: Position, row: Row) -> None:
         """Append that the launch of *claim* was answered with *row*."""
         job = observed(claim.job, row.observation(), self.clock.now())
-        await self.log.append(JobEvent(event=JobEventName.LAUNCHED, instance=claim.instance, job=job), at)
-        log.info(f"{job.type} job triggered", **_fields(claim.instance, job))
+        event = JobEvent(event=JobEventName.LAUNCHED, instance=claim.instance, job=job)
+        await self.log.append(event, at)
+        log_lines.triggered(event)
+
+    async def delay(self, instance: InstanceRef, record: JobRecord, at: Position, problem: Problem) -> None:
+        """Append that nothing runs for the number of *record*, and why, unless the log says so already."""
+        reason, last = reason_of(problem), at.of_uid
+        told = (JobEventName.DELAYED, record.number, record.type, reason)
+        if last is not None and told == (last.event, last.job.number, last.job.type, last.job.reason):
+            return
+        if last is not None and not record.claimant:
+            record = replace(record, claimant=last.job.claimant)
+        await self.log.append(delayed(instance, record, reason, problem.message, self.clock.now()), at)
+        log.warning(
+            "nothing can be launched", reason=reason, error=problem.message, **about(instance, record)
+        )
 
     async def vanished(self, instance: InstanceRef, record: JobRecord, at: Position) -> JobEvent:
         """Append that the job is no longer in AAP."""
         event = purged(instance, record, self.clock.now())
         await self.log.append(event, at)
-        log.warning(f"{record.type} job is no longer in AAP", **_fields(instance, record))
+        log_lines.changed(event)
         return event
 
     async def recorded_id(self, key: JobKey, at: Position) -> str:
@@ -67,53 +108,43 @@ class Records:
         ids = (event.job.job_id for event in reversed(history) if event.job.number == key.number)
         return next((id for id in ids if id), "")
 
-    async def cancel_second_launch(self, key: JobKey, row: Row) -> None:
-        """Stop *row*, which runs with the number of another job."""
+    async def cancel_second_launch(self, job: OurJob) -> None:
+        """Stop *job*, which runs with the number of another. Raises what `Controller` raises."""
         metrics.DUPLICATE_LAUNCHES.inc()
-        log.error("canceling a second launch", **_names(key.instance), number=key.number, job_id=str(row.id))
-        if row.active:
-            await self.aap.cancel(row.type, str(row.id))
+        log.error(
+            "canceling a second launch", **names(job.key.instance), number=job.key.number, job_id=job.id
+        )
+        if job.row.active:
+            await cancel(self.aap, job.row)
 
     async def _details(self, row: Row) -> str:
+        """Why the job failed. That it did matters more: the reason is a look at AAP away."""
         if row.state is not JobState.FAILED:
             return ""
         try:
-            return await self.aap.failure(row)
-        except ProvisionerError as error:
-            # That it failed matters more than why: the reason is a look at AAP away.
-            log.warning("why the job failed could not be read", job_id=str(row.id), error=str(error))
+            async with asyncio.timeout(DETAILS_WITHIN):
+                return await self.aap.failure(row)
+        except (ProvisionerError, TimeoutError) as error:
+            log.warning("why the job failed could not be read", job_id=str(row.id), error=repr(error))
             return f"see job {row.id} in AAP"
 
 
-def found_in_aap(key: JobKey, type: JobType, row: Row) -> JobRecord:
-    """The record that an adoption of *row* starts from when the log knows nothing of its number."""
+def _record_of(job: OurJob, known: JobRecord | None) -> JobRecord:
+    """The record that an adoption of *job* starts from.
+
+    A number that was given up may have been claimed again for the other type: AAP knows what it runs.
+    """
+    told = (job.type, Provider.AAP)
+    if known is not None and (job.key.number == 0 or told == (known.type, known.provider)):
+        return known
     return JobRecord(
-        type=type,
-        state=row.state,
-        timestamp=row.created,
+        type=job.type,
+        state=job.row.state,
+        timestamp=job.row.created,
         block_deletion_on_failure=True,
-        number=key.number,
-        config_version=applied_by(row) if type is JobType.PROVISION else "",
+        number=job.key.number,
+        revision=known.revision if known is not None else 0,
+        provider=Provider.AAP,
+        config_version=job.config_version,
+        claimant=known.claimant if known is not None else "",
     )
-
-
-def _tell(event: JobEvent) -> None:
-    """The lines that operators search for, with the fields that tell which job they are about."""
-    job, fields = event.job, _fields(event.instance, event.job)
-    match job.state:
-        case JobState.SUCCEEDED:
-            log.info(f"{job.type} job succeeded", **fields)
-        case JobState.FAILED:
-            log.warning(f"{job.type} job failed: {job.message}", **fields)
-        case JobState.CANCELED if job.type is JobType.PROVISION:
-            log.info("canceled provision job", **fields)
-        case _:
-            log.info(f"{job.type} job still running", state=job.state, **fields)
-
-
-def _fields(instance: InstanceRef, job: JobRecord) -> dict[str, object]:
-    return {**_names(instance), "number": job.number, "job_id": job.job_id}
-
-
-def _names(instance: InstanceRef) -> dict[str, object]:
-    return {"instance": str(instance), "uid": instance.uid}

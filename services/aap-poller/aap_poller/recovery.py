@@ -4,18 +4,21 @@ The ``claimed`` events of the log are the to-do list, independent of intents. A 
 launch, or its delay, stands in the log.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import timedelta
 
 import structlog
 
-from aap_poller.controller import Controller
+from aap_poller.log_lines import about
 from aap_poller.records import Records
-from aap_poller.rows import JobKey, Row, runs
+from aap_poller.rows import JobKey, OurJob
+from aap_poller.search import Search
+from aap_poller.stopwatches import Stopwatches
 from aap_poller.templates import Templates
-from cloudkit.contracts.errors import Conflict, Refused
+from cloudkit.contracts.errors import Conflict
 from cloudkit.contracts.events import JobEvent
 from cloudkit.contracts.intents import Reconcile
+from cloudkit.contracts.jobs import JobState, Provider
 from cloudkit.contracts.subjects import Addressee
 from cloudkit.lifecycle.observe import delayed
 from cloudkit.runtime.answers import DONE, Answer, Later, Received
@@ -24,90 +27,97 @@ from cloudkit.runtime.ports import Clock, Intents, JobLog, Position
 log = structlog.get_logger(__name__)
 
 CLOCKS_DIFFER_BY = timedelta(minutes=15)
+"""At most: AAP's and ours."""
 LAUNCH_LOST = "LaunchLost"
+FIRST_LOOK_AFTER = 15.0
+"""A launch that goes well needs no look at all; in seconds."""
+LOOK_AGAIN_AFTER, LOOK_AGAIN_WITHIN = 5.0, 30.0
 
 
-@dataclass(frozen=True)
 class Recovery:
     """Finds out what became of a claim.
 
-    ``lost_answer_timeout``: how long (seconds) after this process first saw the claim a launch may
-    still appear in AAP. ``first_look_after``: a launch that goes well needs no look at all.
+    *lost_answer_timeout*: how long (seconds) after this process first saw the claim a launch may still
+    appear in AAP.
     """
 
-    log: JobLog
-    intents: Intents
-    aap: Controller
-    clock: Clock
-    records: Records
-    templates: Templates
-    lost_answer_timeout: float
-    first_look_after: float = 15.0
-    look_again_after: float = 5.0
-    _first_seen: dict[str, float] = field(default_factory=dict)
-    """When this process first saw each claim, by claimant. Forgotten in a crash: it waits once more."""
+    def __init__(
+        self,
+        *,
+        log: JobLog,
+        intents: Intents,
+        clock: Clock,
+        records: Records,
+        templates: Templates,
+        search: Search,
+        lost_answer_timeout: float,
+    ) -> None:
+        self._log = log
+        self._intents = intents
+        self._clock = clock
+        self._records = records
+        self._templates = templates
+        self._search = search
+        self._lost_answer_timeout = lost_answer_timeout
+        self._seen: Stopwatches[str] = Stopwatches(clock, forget_after=600.0)
+        """Since when this process knows each claim, by claimant."""
 
     async def recover(self, message: Received[JobEvent]) -> Answer:
         """Resolve the claim in *message*, or come back."""
         claim = message.body
-        if not _stands(claim, await self.log.position(claim.instance)):
-            self._first_seen.pop(claim.job.claimant, None)
+        if claim.job.provider is not Provider.AAP or not _stands(claim, await self._position(claim)):
+            self._seen.stop(claim.job.claimant)
             return DONE
-        waited = self._waited(claim)
-        if message.age < self.first_look_after and waited < self.first_look_after:
-            return Later(self.first_look_after - waited, "its launch may still be under way")
+        waited = self._seen.elapsed(claim.job.claimant)
+        if message.age < FIRST_LOOK_AFTER and waited < FIRST_LOOK_AFTER:
+            return Later(FIRST_LOOK_AFTER - waited, "its launch may still be under way")
         return await self.look(claim)
 
     async def look(self, claim: JobEvent) -> Answer:
         """Look for the job of *claim* in AAP: adopt it, or give it up once it can no longer appear."""
-        waited = self._waited(claim)
-        at = await self.log.position(claim.instance)
+        waited = self._seen.elapsed(claim.job.claimant)
+        found = await self._find(claim)
+        # Read after the search, which may take longer than a read is good for.
+        at = await self._position(claim)
         if not _stands(claim, at):
             return DONE
-        rows = await self._search(claim)
+        fitting = [job for job in found if job.type is claim.job.type]
+        if not fitting and waited < self._lost_answer_timeout:
+            await self._intents.publish(Addressee.STATUS, Reconcile(instance=claim.instance))
+            pause = min(max(LOOK_AGAIN_AFTER, waited / 5), self._lost_answer_timeout - waited)
+            return Later(min(pause, LOOK_AGAIN_WITHIN), "its launch is not confirmed")
         try:
-            if rows:
-                await self._adopt(claim, at, rows)
-            elif waited < self.lost_answer_timeout:
-                await self.intents.publish(Addressee.STATUS, Reconcile(instance=claim.instance))
-                return Later(self.look_again_after, "its launch is not confirmed")
-            else:
-                await self._give_up(claim, at)
+            await self._resolve(claim, at, fitting)
         except Conflict as conflict:
             return Later(1.0, conflict.message)
-        self._first_seen.pop(claim.job.claimant, None)
+        self._seen.stop(claim.job.claimant)
         return DONE
 
-    def _waited(self, claim: JobEvent) -> float:
-        now = self.clock.monotonic()
-        return now - self._first_seen.setdefault(claim.job.claimant, now)
+    async def _position(self, claim: JobEvent) -> Position:
+        return await self._log.position(claim.instance)
 
-    async def _search(self, claim: JobEvent) -> list[Row]:
+    async def _find(self, claim: JobEvent) -> Sequence[OurJob]:
         """Every job in AAP that runs with the number of *claim*, oldest first."""
-        since = claim.job.timestamp - CLOCKS_DIFFER_BY
-        rows = await self.aap.created_between(since, None, await self._template_ids(claim))
+        templates = await self._templates.ids_of_all(claim.job.template)
         key = JobKey(claim.instance, claim.job.number)
-        return sorted((row for row in rows if runs(row, key)), key=lambda row: row.id)
+        return await self._search.find(key, claim.job.timestamp - CLOCKS_DIFFER_BY, templates)
 
-    async def _template_ids(self, claim: JobEvent) -> set[int]:
-        try:
-            return {(await self.templates.find(claim.job.template)).id}
-        except Refused:
-            return set()  # The template is gone, its jobs may not be: look at those of all templates.
-
-    async def _adopt(self, claim: JobEvent, at: Position, rows: list[Row]) -> None:
-        oldest, *younger = rows
-        await self.records.adopt(claim.instance, claim.job, at, oldest)
-        for row in younger:
-            await self.records.cancel_second_launch(JobKey(claim.instance, claim.job.number), row)
+    async def _resolve(self, claim: JobEvent, at: Position, found: Sequence[OurJob]) -> None:
+        """Adopt the oldest of *found* that was not stopped as a second launch, and stop the others."""
+        if not found:
+            await self._give_up(claim, at)
+            return
+        chosen = min(found, key=lambda job: (job.row.state is JobState.CANCELED, job.row.id))
+        await self._records.adopt(chosen, at, claim.job)
+        for job in found:
+            if job is not chosen and job.row.active:
+                await self._records.cancel_second_launch(job)
 
     async def _give_up(self, claim: JobEvent, at: Position) -> None:
         text = f"The launch of job {claim.job.number} never appeared in AAP; it is sent again"
-        event = delayed(claim.instance, claim.job, LAUNCH_LOST, text, self.clock.now())
-        await self.log.append(event, at)
-        log.warning(
-            "launch lost", instance=str(claim.instance), uid=claim.instance.uid, number=claim.job.number
-        )
+        event = delayed(claim.instance, claim.job, LAUNCH_LOST, text, self._clock.now())
+        await self._log.append(event, at)
+        log.warning("launch lost", **about(claim.instance, claim.job))
 
 
 def _stands(claim: JobEvent, at: Position) -> bool:

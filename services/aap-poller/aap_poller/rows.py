@@ -1,12 +1,14 @@
 """Jobs as AAP lists them, and whose they are."""
 
+import re
 from datetime import datetime
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from cloudkit.contracts.instance import InstanceRef
-from cloudkit.contracts.jobs import JobKind, JobState
+from cloudkit.contracts.jobs import TERMINAL_STATES, JobKind, JobState, JobType
 from cloudkit.lifecycle.observe import Observation
 
 STATES = {
@@ -20,6 +22,9 @@ STATES = {
     "canceled": JobState.CANCELED,
 }
 """AAP's words (``status`` of any job) in ours."""
+SPAWNED = "workflow"
+"""The ``launch_type`` of what a workflow or a sliced job runs: it inherits the variables, and is not what
+we launched."""
 
 
 class JobKey(msgspec.Struct, frozen=True):
@@ -42,13 +47,13 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     type: JobKind
     status: str
     created: datetime
+    name: str = ""
     started: datetime | None = None
     finished: datetime | None = None
-    canceled_on: datetime | None = None
-    unified_job_template: int | None = None
-    extra_vars: str = ""
-    job_explanation: str = ""
-    result_traceback: str = ""
+    launch_type: str = ""
+    extra_vars: str | None = ""
+    job_explanation: str | None = ""
+    result_traceback: str | None = ""
     ignored_fields: dict[str, Any] = {}
 
     @property
@@ -58,7 +63,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def active(self) -> bool:
         """Whether it may still do something."""
-        return self.finished is None and self.status in ("new", "pending", "waiting", "running")
+        return self.state not in TERMINAL_STATES
 
     def observation(self, details: str = "") -> Observation:
         """What the row says, in our words."""
@@ -67,15 +72,30 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
             kind=self.type,
             state=self.state,
             started_at=self.started,
-            finished_at=self.finished,
+            finished_at=None if self.active else self.finished,
             details=details,
         )
+
+
+class OurJob(msgspec.Struct, frozen=True):
+    """A job in AAP that is ours. ``config_version`` is that of the spec which its playbook got;
+    ``row`` comes without its variables, which may be large."""
+
+    key: JobKey
+    type: JobType
+    config_version: str
+    row: Row
+
+    @property
+    def id(self) -> str:
+        return str(self.row.id)
 
 
 class _Metadata(msgspec.Struct):
     namespace: str = ""
     name: str = ""
     uid: str = ""
+    deletion_timestamp: str | None = msgspec.field(default=None, name="deletionTimestamp")
 
 
 class _Status(msgspec.Struct):
@@ -100,36 +120,51 @@ class _Variables(msgspec.Struct):
     ansible_eda: _Eda = msgspec.field(default_factory=_Eda)
 
 
-def owner(row: Row) -> JobKey | None:
-    """The job that *row* runs, or None if it is none of ours."""
+def ours(row: Row) -> OurJob | None:
+    """The job that *row* runs for an instance, or None if it is none of ours.
+
+    Its type is that of the resource it was launched with: a resource that is being deleted gets a
+    deprovision. The template would not tell: it may have been renamed, or serve both.
+    """
+    if row.launch_type == SPAWNED:
+        return None
     variables = _variables(row)
-    if variables.cloudkit_job:
-        return _key(variables.cloudkit_job)
-    metadata = variables.ansible_eda.event.payload.metadata
-    return JobKey(InstanceRef(metadata.namespace, metadata.name, metadata.uid), 0) if metadata.uid else None
+    payload = variables.ansible_eda.event.payload
+    key = _key(variables.cloudkit_job) if variables.cloudkit_job else _key_of(payload.metadata)
+    if key is None:
+        return None
+    type = JobType.DEPROVISION if payload.metadata.deletion_timestamp else JobType.PROVISION
+    version = payload.status.desired_config_version if type is JobType.PROVISION else ""
+    return OurJob(key, type, version, replace(row, extra_vars=""))
 
 
-def runs(row: Row, key: JobKey) -> bool:
-    """Whether *row* is job *key*: ids start over when AAP is restored, so the id alone proves nothing."""
-    found = owner(row)
-    return found is not None and found.instance == key.instance and found.number in (key.number, 0)
-
-
-def applied_by(row: Row) -> str:
-    """The config version of the resource that the playbook of *row* got; empty if it cannot be read."""
-    return _variables(row).ansible_eda.event.payload.status.desired_config_version
+def found(row: Row | None, key: JobKey) -> OurJob | None:
+    """Job *key*, if that is what *row* runs: ids start over when AAP is restored, so an id proves nothing."""
+    job = None if row is None else ours(row)
+    if job is None or job.key.instance != key.instance or job.key.number not in (key.number, 0):
+        return None
+    return job
 
 
 def _variables(row: Row) -> _Variables:
     """What others put into their variables is never an error."""
     try:
-        return msgspec.json.decode(row.extra_vars, type=_Variables)
-    except msgspec.MsgspecError:
+        return msgspec.json.decode(row.extra_vars or "{}", type=_Variables)
+    except (msgspec.MsgspecError, RecursionError):
         return _Variables()
 
 
+_WORDS = r"(?P<namespace>[a-z0-9.-]+)/(?P<name>[a-z0-9.-]+)/(?P<uid>[A-Za-z0-9-]+)"
+_KEY = re.compile(rf"{_WORDS}/(?P<number>[0-9]{{1,9}})", re.ASCII)
+"""Whoever may launch a job can write anything: what is not a name must not become part of a subject."""
+
+
 def _key(text: str) -> JobKey | None:
-    match text.split("/"):
-        case [namespace, name, uid, number] if number.isdecimal():
-            return JobKey(InstanceRef(namespace, name, uid), int(number))
-    return None
+    match = _KEY.fullmatch(text)
+    if match is None:
+        return None
+    return JobKey(InstanceRef(match["namespace"], match["name"], match["uid"]), int(match["number"]))
+
+
+def _key_of(metadata: _Metadata) -> JobKey | None:
+    return _key(f"{metadata.namespace}/{metadata.name}/{metadata.uid}/0")

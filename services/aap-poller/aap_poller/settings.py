@@ -1,8 +1,12 @@
 """What aap-poller can be told, and by which environment variable."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from cloudkit.contracts.errors import Misconfigured
 from cloudkit.runtime.settings import (
     CommonSettings,
     Secret,
@@ -16,6 +20,11 @@ from cloudkit.runtime.settings import (
     text,
     url,
 )
+
+API_PATH = re.compile(r"/api(/[^/]+)*$")
+"""Behind the platform gateway ``/api/controller``; of older installations ``/api``; with or without
+``/v2``."""
+TOKEN = re.compile(r"[!-~]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +74,7 @@ class Settings(CommonSettings):
         duration,
         default="30s",
         minimum=1,
+        maximum=120,
         doc="How long AAP may take to answer.",
     )
     concurrent_launches: int = setting(
@@ -80,3 +90,15 @@ class Settings(CommonSettings):
     certificates: Path | None = setting(
         "SSL_CERT_FILE", optional(path), default="", doc="CA certificates to trust, PEM."
     )
+
+    def __post_init__(self) -> None:
+        problems = tuple(self._problems())
+        if problems:
+            raise Misconfigured(*problems)
+
+    def _problems(self) -> Iterator[str]:
+        if not API_PATH.search(urlsplit(self.aap_url).path):
+            path = urlsplit(self.aap_url).path
+            yield f"CLOUDKIT_AAP_URL must end with /api/controller; its path is '{path}'"
+        if not TOKEN.fullmatch(self.aap_token.reveal()):
+            yield "CLOUDKIT_AAP_TOKEN holds characters that no token has"

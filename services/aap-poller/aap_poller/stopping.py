@@ -1,16 +1,17 @@
 """Stopping a provision job, so that the machine can be removed."""
 
-from dataclasses import dataclass, field
-
 import structlog
 
-from aap_poller.controller import Controller
+from aap_poller import log_lines
+from aap_poller.controller import Controller, cancel
+from aap_poller.log_lines import about
 from aap_poller.records import Records
-from aap_poller.rows import JobKey, runs
-from cloudkit.contracts.errors import Refused
+from aap_poller.rows import Row
+from aap_poller.stopwatches import Stopwatches
+from cloudkit.contracts.errors import Forbidden
 from cloudkit.contracts.instance import InstanceRef
-from cloudkit.contracts.jobs import JobKind, JobRecord
-from cloudkit.runtime.ports import Clock, Position
+from cloudkit.contracts.jobs import JobRecord
+from cloudkit.runtime.ports import Clock, JobLog
 
 log = structlog.get_logger(__name__)
 
@@ -18,51 +19,48 @@ ASK_AGAIN_AFTER = 10.0
 """AAP accepts a cancel any number of times while the job runs; in seconds."""
 
 
-@dataclass(frozen=True)
 class Stopping:
     """Asks AAP to cancel a job; that the job has ended, its state tells."""
 
-    aap: Controller
-    records: Records
-    clock: Clock
-    _asked: dict[str, float] = field(default_factory=dict)
-    """When this process last asked for each job. Forgotten after a crash: then it asks once more."""
+    def __init__(self, log: JobLog, aap: Controller, records: Records, clock: Clock) -> None:
+        self._log = log
+        self._aap = aap
+        self._records = records
+        self._asked: Stopwatches[str] = Stopwatches(clock, forget_after=60.0)
+        """Since when each job knows that it should stop. Forgotten in a crash: then it is asked again."""
 
-    async def stop(self, instance: InstanceRef, record: JobRecord, at: Position) -> None:
-        """Cancel the job of *record*, if it is ours and still active; write down if it is not.
+    async def stop(self, instance: InstanceRef, record: JobRecord) -> None:
+        """Cancel the job of *record* if it is ours and still runs, and write down if it does not.
 
-        Raises what `Controller` and `JobLog.append` raise; `Forbidden` if the token may not cancel.
+        Raises what `Controller` and `JobLog` raise.
         """
         if self._asked_lately(record.job_id):
             return
-        log.info("checking provision job before deprovision", **_fields(instance, record))
-        row = await self.aap.job(record.kind, record.job_id)
-        if row is None or not runs(row, JobKey(instance, record.number)):
-            await self.records.vanished(instance, record, at)
-        elif not row.active:
-            log.info("provision job already terminal", **_fields(instance, record))
-            if at.of_uid is not None:
-                await self.records.observe(at.of_uid, at, row)
-        else:
-            log.info("provision job is running, attempting to cancel", **_fields(instance, record))
-            await self._cancel(row.type, record.job_id)
-            self._asked[record.job_id] = self.clock.monotonic()
+        log.info(log_lines.CHECKING, **about(instance, record))
+        row = await self._aap.job(record.kind, record.job_id)
+        # Read after AAP was asked: it may take longer to answer than a read is good for.
+        newest = await self._records.update(instance, record, await self._log.position(instance), row)
+        if row is None or newest.closed or newest.job.job_id != record.job_id:
+            log.info(log_lines.ALREADY_TERMINAL, **about(instance, record))
+            return
+        log.info(log_lines.CANCELING, **about(instance, record))
+        await self._cancel(instance, record, row)
+        log.info(log_lines.NOT_READY, **about(instance, record))
 
-    async def _cancel(self, kind: JobKind, id: str) -> None:
+    async def _cancel(self, instance: InstanceRef, record: JobRecord, row: Row) -> None:
         try:
-            await self.aap.cancel(kind, id)
-        except Refused as refused:
-            # 405 (403 for an ordinary token) also means that the job ended by itself a moment ago.
-            row = await self.aap.job(kind, id)
-            if refused.status not in (403, 404, 405) or (row is not None and row.active):
-                raise
+            if not await cancel(self._aap, row):
+                return
+        except Forbidden as refused:
+            log.warning(
+                "the job may not be canceled: waiting for its end",
+                error=refused.message,
+                **about(instance, record),
+            )
+        self._asked.elapsed(record.job_id)
 
     def _asked_lately(self, id: str) -> bool:
-        now = self.clock.monotonic()
-        for other in [other for other, asked in self._asked.items() if now - asked >= ASK_AGAIN_AFTER]:
-            del self._asked[other]
-        return id in self._asked
-
-
-def _fields(instance: InstanceRef, job: JobRecord) -> dict[str, object]:
-    return {"instance": str(instance), "uid": instance.uid, "number": job.number, "job_id": job.job_id}
+        if self._asked.running(id) and self._asked.elapsed(id) < ASK_AGAIN_AFTER:
+            return True
+        self._asked.stop(id)
+        return False

@@ -12,9 +12,9 @@ from cloudkit.runtime.delivery import BatchSubscription, Subscription
 
 
 def subscriptions(
-    handlers: Handlers, recovery: Recovery, following: Following
+    handlers: Handlers, recovery: Recovery, following: Following, *, launches: int
 ) -> tuple[Subscription[Any] | BatchSubscription[Any], ...]:
-    """The table: subject, durable consumer, handler."""
+    """The table: subject, durable consumer, handler. *launches* may be under way or wait in this process."""
     return (
         Subscription(
             stream=INTENTS,
@@ -22,6 +22,7 @@ def subscriptions(
             durable="aap-poller-intents",
             read=read_intent,
             handler=handlers.intent,
+            in_flight=2 * launches,  # as many again for what must not wait behind them: cancels, questions
         ),
         Subscription(
             stream=JOBS,

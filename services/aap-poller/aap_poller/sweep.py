@@ -3,7 +3,7 @@ finished lately, whatever their number. It also shows second launches while they
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -11,12 +11,14 @@ import structlog
 
 from aap_poller import metrics
 from aap_poller.controller import Controller
+from aap_poller.log_lines import names
+from aap_poller.presence import Presence
 from aap_poller.records import Records
-from aap_poller.rows import JobKey, Row, owner
+from aap_poller.rows import OurJob, Row, ours
 from aap_poller.templates import Templates
-from cloudkit.contracts.errors import Conflict, ProvisionerError, Refused
+from cloudkit.contracts.errors import Conflict, Malformed, Refused, Unanswered, Unreachable
 from cloudkit.contracts.events import JobEventName
-from cloudkit.contracts.jobs import JobType
+from cloudkit.contracts.jobs import JobType, Provider
 from cloudkit.runtime.health import Health
 from cloudkit.runtime.ports import Clock, JobLog, Position
 
@@ -24,7 +26,9 @@ log = structlog.get_logger(__name__)
 
 OVERLAP = timedelta(seconds=15)
 """AAP stamps a job before it commits it, so a job may appear behind one that is newer."""
-PART = "aap"
+CLOCKS_DIFFER_BY = timedelta(minutes=15)
+"""At most: AAP's and ours. What is further ahead was stamped before AAP's clock was set right."""
+TEMPLATES = "aap templates"
 AT_ONCE = 32
 LONGEST_PAUSE = 30.0
 
@@ -38,7 +42,7 @@ class Sweep:
     clock: Clock
     records: Records
     templates: Templates
-    names: Mapping[JobType, str]
+    presence: Presence
     health: Health
     interval: float
     _newest: datetime | None = None
@@ -51,28 +55,53 @@ class Sweep:
         while not stopping.is_set():
             try:
                 await self.once()
-            except ProvisionerError as error:
+            except (Refused, Unreachable, Unanswered) as problem:
                 pause = min(2 * pause, LONGEST_PAUSE)
-                self.health.down(PART, error.message)
-                log.warning("AAP could not be swept", error=error.message, next_try_in=pause)
+                log.warning("a sweep failed", error=problem.message, next_try_in=pause)
             else:
                 pause = self.interval
-                self.health.up(PART)
             await self._rest(pause, stopping)
 
     async def once(self) -> None:
         """One sweep. Raises what `Controller` and `JobLog` raise."""
-        templates = {(await self.templates.find(name)).id for name in self.names.values()}
-        since = self._newest and self._newest - OVERLAP
-        rows = await self.aap.changed_since(since, templates)
+        rows = await self._ask()
         metrics.SWEEP_ROWS.inc(len(rows))
         news = [row for row in rows if self._handled.get(row.id) != row.status]
         for some in (news[start : start + AT_ONCE] for start in range(0, len(news), AT_ONCE)):
             dealt_with = await asyncio.gather(*(self._dealt_with(row) for row in some))
             self._handled |= {row.id: row.status for row, done in zip(some, dealt_with, strict=True) if done}
         self._handled = {row.id: self._handled[row.id] for row in rows if row.id in self._handled}
-        self._newest = max(_moments(rows), default=self._newest)
+        # No row at all: even the one that gave the newest time is gone, so AAP was purged or restored, and
+        # its times may start over.
+        self._newest = max(self._moments(rows), default=None)
         metrics.LAST_SWEEP.set(self.clock.now().timestamp())
+
+    async def _ask(self) -> Sequence[Row]:
+        try:
+            await self._check_templates()
+            templates = await self.templates.ids()
+            since = self._newest and self._newest - OVERLAP
+            rows = await self.aap.changed_since(since, templates) if templates else ()
+        except (Refused, Unreachable, Unanswered) as problem:
+            self.presence.away(problem)
+            raise
+        self.presence.there()
+        return rows
+
+    async def _check_templates(self) -> None:
+        """Say in the health which template cannot be launched; what can be goes on."""
+        problems = []
+        for type in JobType:
+            try:
+                await self.templates.find(type)
+            except Refused as refused:
+                if refused.status:
+                    raise  # AAP refused to answer: that is not about a template.
+                problems.append(refused.message)
+        if problems:
+            self.health.down(TEMPLATES, "; ".join(problems))
+        else:
+            self.health.up(TEMPLATES)
 
     async def _rest(self, seconds: float, stopping: asyncio.Event) -> None:
         rest = asyncio.ensure_future(self.clock.sleep(seconds))
@@ -83,36 +112,34 @@ class Sweep:
 
     async def _dealt_with(self, row: Row) -> bool:
         """Whether the log is up to *row*; if not, it is looked at again in the next sweep."""
-        key = owner(row)
-        if key is None or not key.number:
+        job = ours(row)
+        if job is None or not job.key.number:
             return True
-        at = await self.log.position(key.instance)
         try:
-            return await self._compare(row, key, at)
+            return await self._compare(job, await self.log.position(job.key.instance))
         except Conflict:
             return False
-        except Refused as refused:
-            log.warning("a job could not be dealt with", job_id=str(row.id), error=refused.message)
-            return False
+        except (Refused, Malformed) as problem:
+            fields = {**names(job.key.instance), "number": job.key.number, "job_id": job.id}
+            log.warning("a job could not be dealt with", error=problem.message, **fields)
+            return True  # The same again would not help; its next status may.
 
-    async def _compare(self, row: Row, key: JobKey, at: Position) -> bool:
-        last = at.of_uid
-        if last is None or last.job.number < key.number:
+    async def _compare(self, job: OurJob, at: Position) -> bool:
+        last, number = at.of_uid, job.key.number
+        if last is None or last.job.number < number:
             return True  # The log was lost; what it lacks is searched for before anything is launched.
-        if last.job.number == key.number and last.event is JobEventName.CLAIMED:
-            return False  # Its launch is under way, or recovery's to resolve.
-        if last.job.number == key.number and last.event is JobEventName.DELAYED:
-            await self.records.adopt(key.instance, last.job, at, row)  # It was given up too early.
-        elif last.job.number == key.number and last.job.job_id == str(row.id):
-            await self.records.observe(last, at, row)
-        elif row.active and await self.records.recorded_id(key, at) != str(row.id):
-            await self.records.cancel_second_launch(key, row)
+        if last.job.number == number and last.event is JobEventName.CLAIMED:
+            return last.job.provider is not Provider.AAP  # Its launch is under way, or recovery's to resolve.
+        if last.job.number == number and last.event is JobEventName.DELAYED:
+            await self.records.adopt(job, at, last.job)  # It was given up too early.
+        elif last.job.number == number and last.job.job_id == job.id:
+            await self.records.observe(last, at, job.row)
+        elif job.row.active and await self.records.recorded_id(job.key, at) not in ("", job.id):
+            await self.records.cancel_second_launch(job)
         return True
 
-
-def _moments(rows: Iterable[Row]) -> Iterable[datetime]:
-    """Every time that AAP's clock has shown in *rows*."""
-    for row in rows:
-        yield row.created
-        if row.finished is not None:
-            yield row.finished
+    def _moments(self, rows: Iterable[Row]) -> Iterable[datetime]:
+        """Every time that AAP's clock has shown in *rows*."""
+        limit = self.clock.now() + CLOCKS_DIFFER_BY
+        for row in rows:
+            yield from (moment for moment in (row.created, row.finished) if moment and moment <= limit)

@@ -1,55 +1,91 @@
-"""Templates by name, looked up once."""
+"""Templates by name: which one to launch, and which jobs are of them."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from aap_poller.controller import Controller, Template, TemplateKind
 from cloudkit.contracts.errors import Refused
+from cloudkit.contracts.jobs import JobType
+from cloudkit.runtime.ports import Clock
 
 TEMPLATE_NOT_FOUND = "TemplateNotFound"
 TEMPLATE_AMBIGUOUS = "TemplateAmbiguous"
 VARIABLES_IGNORED = "VariablesIgnored"
 
+LOOK_AGAIN_AFTER = 300.0
+LOOK_AGAIN_AFTER_REFUSAL = 10.0
+"""In seconds: how soon a template that somebody mends is noticed, however many launches wait for it."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What AAP had of one name, and when (monotonic) it was asked."""
+
+    templates: Sequence[Template]
+    asked_at: float
+
 
 class Templates:
-    """The templates that we launch, remembered until AAP says that one is gone."""
+    """The templates that we launch, by their *names*."""
 
-    def __init__(self, aap: Controller) -> None:
+    def __init__(self, aap: Controller, clock: Clock, names: Mapping[JobType, str]) -> None:
         self._aap = aap
-        self._known: dict[str, Template] = {}
-        self._looking: dict[str, asyncio.Lock] = {}
+        self._clock = clock
+        self._names = names
+        self._known: dict[str, Known] = {}
+        self._asking: dict[str, asyncio.Lock] = {}
 
-    async def find(self, name: str) -> Template:
-        """The one template called *name* that takes our variables.
+    async def find(self, type: JobType) -> Template:
+        """The template to launch for *type*.
 
         Raises `Refused` with a reason when there is none, when there are several, or when it would
         ignore our variables and run without the resource; and what `Controller.templates` raises.
         """
-        async with self._looking.setdefault(name, asyncio.Lock()):
-            if name not in self._known:
-                self._known[name] = await self._look_up(name)
-        return self._known[name]
+        name = self._names[type]
+        return _usable(name, await self._named(name))
 
-    def forget(self, name: str) -> None:
-        """AAP does not know it any more: look it up again."""
-        self._known.pop(name, None)
+    async def ids(self, *more: str) -> frozenset[int]:
+        """The ids of every template that has one of our names, or one of the names *more*."""
+        named = [await self._named(name) for name in dict.fromkeys((*self._names.values(), *more)) if name]
+        return frozenset(template.id for templates in named for template in templates)
 
-    async def _look_up(self, name: str) -> Template:
-        found = await self._aap.templates(name)
-        if not found:
-            text = (
-                f"Template '{name}' not found: neither a job template nor a workflow template has this name"
-            )
-            raise Refused(text, system="AAP", reason=TEMPLATE_NOT_FOUND)
-        if len(found) > 1:
-            several = ", ".join(f"{template.type} {template.id}" for template in found)
-            text = f"Template '{name}' is ambiguous: {several}; rename all but one"
-            raise Refused(text, system="AAP", reason=TEMPLATE_AMBIGUOUS)
-        return _accepting_variables(found[0])
+    async def ids_of_all(self, *more: str) -> frozenset[int]:
+        """Like `ids`; but empty, which means any template, when one of the names is gone: then there may
+        be jobs of ours whose template no longer tells."""
+        for name in (*self._names.values(), *more):
+            if name and not await self._named(name):
+                return frozenset()
+        return await self.ids(*more)
+
+    def forget(self, template: Template) -> None:
+        """It is not as we thought: look it up again."""
+        self._known.pop(template.name, None)
+
+    async def _named(self, name: str) -> Sequence[Template]:
+        async with self._asking.setdefault(name, asyncio.Lock()):
+            known, now = self._known.get(name), self._clock.monotonic()
+            if known is None or now - known.asked_at >= _good_for(known.templates):
+                known = self._known[name] = Known(await self._aap.templates(name), now)
+            return known.templates
 
 
-def _accepting_variables(template: Template) -> Template:
-    if template.ask_variables_on_launch:
-        return template
-    kind = "workflow template" if template.type is TemplateKind.WORKFLOW else "job template"
-    text = f"The {kind} '{template.name}' ignores our variables: tick 'Prompt on launch' for its variables"
-    raise Refused(text, system="AAP", reason=VARIABLES_IGNORED)
+def _good_for(found: Sequence[Template]) -> float:
+    fine = len(found) == 1 and found[0].ask_variables_on_launch
+    return LOOK_AGAIN_AFTER if fine else LOOK_AGAIN_AFTER_REFUSAL
+
+
+def _usable(name: str, found: Sequence[Template]) -> Template:
+    if not found:
+        text = f"Template '{name}' not found: neither a job template nor a workflow template has this name"
+        raise Refused(text, system="AAP", reason=TEMPLATE_NOT_FOUND)
+    if len(found) > 1:
+        several = ", ".join(f"{template.type} {template.id}" for template in found)
+        text = f"Template '{name}' is ambiguous: {several}; rename all but one"
+        raise Refused(text, system="AAP", reason=TEMPLATE_AMBIGUOUS)
+    (template,) = found
+    if not template.ask_variables_on_launch:
+        kind = "workflow template" if template.type is TemplateKind.WORKFLOW else "job template"
+        text = f"The {kind} '{name}' ignores our variables: tick 'Prompt on launch' for its variables"
+        raise Refused(text, system="AAP", reason=VARIABLES_IGNORED)
+    return template

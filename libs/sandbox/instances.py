@@ -18,7 +18,8 @@ import yaml
 from cloudkit.contracts.instance import API_VERSION, KIND, PLURAL, ComputeInstance, decode, read_instance
 
 
-class _Change(msgspec.Struct, frozen=True):
+class _Event(msgspec.Struct, frozen=True):
+    type: str
     object: msgspec.Raw
 
 
@@ -50,11 +51,17 @@ class Instances:
 
     async def changes(self) -> AsyncIterator[ComputeInstance]:
         """Those that exist now, then each as it changes, until the server ends the watch."""
+        async for _, instance in self.events():
+            yield instance
+
+    async def events(self) -> AsyncIterator[tuple[str, ComputeInstance]]:
+        """The same, each with the word of the watch: ``ADDED``, ``MODIFIED`` or ``DELETED``."""
         watch = {"watch": "true", "timeoutSeconds": "3600"}
         async with self._http.stream("GET", self._url, params=watch, timeout=None) as answer:
             answer.raise_for_status()
             async for line in answer.aiter_lines():
-                yield read_instance(decode(line.encode(), _Change).object)
+                event = decode(line.encode(), _Event)
+                yield event.type, read_instance(event.object)
 
     async def patch(self, name: str, change: dict[str, Any]) -> ComputeInstance:
         """Merge *change* into the resource; None removes a field."""

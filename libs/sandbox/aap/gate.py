@@ -49,6 +49,7 @@ async def meet(request: web.Request, handler: Handler) -> web.StreamResponse:
 async def _meet_fault(request: web.Request, handler: Handler, fault: Fault) -> web.StreamResponse:
     controller = request.app[CONTROLLER]
     if fault.latency:
+        await request.read()  # as behind AAP's proxy: a client that leaves cannot take its request back
         await controller.clock.sleep(fault.latency)
         controller.advance()
     if fault.kind is FaultKind.DROP:

@@ -1,6 +1,7 @@
 """AAP in memory: the port `Controller` on the state of the stand-in, so that it behaves as that does."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -26,7 +27,8 @@ class MemoryAap:
 
     ``failures`` are raised by the next calls of that name, one each, and nothing happens. ``lost_answers``
     are raised by the next launches, one each, after all was done. A launch that is to be ``late`` is lost
-    too, and the job seen only so many seconds later. ``slow`` is called in every call.
+    too, and the job seen only so many seconds later. ``slow`` is called in every call. ``meanwhile`` is
+    awaited once, between a launch and its answer; no listing is answered before ``listings`` is set.
     """
 
     def __init__(self, clock: Clock, *, superuser: bool = False) -> None:
@@ -37,6 +39,9 @@ class MemoryAap:
         self.late: list[float] = []
         self.calls: list[str] = []
         self.slow: Callable[[str], None] = lambda _: None
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None
+        self.listings = asyncio.Event()
+        self.listings.set()
 
     @property
     def launches(self) -> list[AuditEntry]:
@@ -74,7 +79,7 @@ class MemoryAap:
         return self.present().launch(order, self.state.now, seen_after=seen_after)
 
     async def templates(self, name: str) -> Sequence[Template]:
-        self._called("templates")
+        await self._called("templates")
         return [
             Template(
                 id=one.id,
@@ -87,7 +92,7 @@ class MemoryAap:
         ]
 
     async def launch(self, template: Template, extra_vars: Mapping[str, Any]) -> Row:
-        self._called("launch")
+        await self._called("launch")
         found = next((one for one in self.state.catalog if one.id == template.id), None)
         if found is None:
             raise NotFound("Not found.", system="AAP", status=404)
@@ -98,10 +103,13 @@ class MemoryAap:
             raise Unanswered("no answer", system="AAP")
         if self.lost_answers:
             raise self.lost_answers.pop(0)
+        if self.meanwhile is not None:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            await meanwhile()
         return msgspec.json.decode(rows.launched(job, self.state.now, accepted.ignored_fields), type=Row)
 
     async def cancel(self, kind: JobKind, id: str) -> None:
-        self._called("cancel")
+        await self._called("cancel")
         job = self._find(kind, id)
         if job is None:
             raise NotFound("Not found.", system="AAP", status=404)
@@ -112,16 +120,16 @@ class MemoryAap:
         self.state.cancel(job, self.state.now, by=USER.username)
 
     async def job(self, kind: JobKind | None, id: str) -> Row | None:
-        self._called("job")
+        await self._called("job")
         found = self._find(kind, id)
         return None if found is None else self._row(found)
 
     async def jobs(self, ids: Collection[str]) -> Sequence[Row]:
-        self._called("jobs")
+        await self._called("jobs")
         return [self._row(job) for job in self.state.jobs if str(job.id) in ids]
 
     async def changed_since(self, since: datetime | None, templates: Collection[int]) -> Sequence[Row]:
-        self._called("changed_since")
+        await self._called("changed_since")
         ours = [job for job in self.state.jobs if job.template.id in templates]
         if since is None:
             return [self._row(job) for job in ours[-1:]]
@@ -131,18 +139,20 @@ class MemoryAap:
     async def created_between(
         self, since: datetime | None, until: datetime | None, templates: Collection[int]
     ) -> AsyncIterator[Row]:
-        self._called("created_between")
+        await self._called("created_between")
+        await self.listings.wait()
         for job in list(self.state.jobs):
             fits = not templates or job.template.id in templates
             if fits and (since is None or job.created >= since) and (until is None or job.created < until):
                 yield self._row(job)
 
     async def failure(self, row: Row) -> str:
-        self._called("failure")
+        await self._called("failure")
         return self._find(row.type, str(row.id)).play.failure.message  # type: ignore[union-attr]  # it is there
 
-    def _called(self, name: str) -> None:
+    async def _called(self, name: str) -> None:
         self.calls.append(name)
+        await asyncio.sleep(0)  # others get their turn, as with a real one
         self.slow(name)
         self.present()
         if waiting := self.failures.get(name):

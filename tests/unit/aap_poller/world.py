@@ -1,6 +1,6 @@
 """A small installation in memory: one log, one AAP, as many replicas of aap-poller as a test needs."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,6 +19,7 @@ from aap_poller.search import Search
 from aap_poller.stopping import Stopping
 from aap_poller.sweep import Sweep
 from aap_poller.templates import Templates
+from cloudkit.contracts.errors import Malformed, ProvisionerError
 from cloudkit.contracts.events import JobEvent, JobEventName
 from cloudkit.contracts.instance import InstanceRef
 from cloudkit.contracts.intents import Deprovision, Follow, Intent, Provision
@@ -26,7 +27,7 @@ from cloudkit.contracts.jobs import JobKind, JobRecord, JobState, JobType
 from cloudkit.contracts.subjects import Addressee
 from cloudkit.runtime.answers import Answer, Done, Later, Received
 from cloudkit.runtime.health import Health
-from cloudkit.runtime.ports import Intents, JobLog
+from cloudkit.runtime.ports import Clock, Intents, JobLog, LogEpoch, Position
 from cloudkit.runtime.testing import ManualClock, MemoryIntents, MemoryJobLog
 from unit.aap_poller.aap import CREATE, DELETE, MemoryAap
 
@@ -109,12 +110,42 @@ class Replica:
         return await self.following.poll([Received(event, 1, age, 1) for event in events])
 
 
+class TroubledLog(MemoryJobLog):
+    """``before`` is awaited once, before an append, and ``after`` after it. The events of the instances
+    in ``unreadable`` are no JSON. ``epoch_failures`` are raised by the next calls of that name."""
+
+    def __init__(self, clock: Clock, *, created: datetime) -> None:
+        super().__init__(clock, created=created)
+        self.before: Callable[[], Awaitable[object]] | None = None
+        self.after: Callable[[], None] = lambda: None
+        self.unreadable: set[InstanceRef] = set()
+        self.epoch_failures: list[ProvisionerError] = []
+
+    async def position(self, instance: InstanceRef) -> Position:
+        if instance in self.unreadable:
+            raise Malformed("no JSON")
+        return await super().position(instance)
+
+    async def append(self, event: JobEvent, at: Position, *, id: str | None = None) -> Position:
+        if self.before is not None:
+            before, self.before = self.before, None
+            await before()
+        stands = await super().append(event, at, id=id)
+        self.after()
+        return stands
+
+    async def epoch(self) -> LogEpoch:
+        if self.epoch_failures:
+            raise self.epoch_failures.pop(0)
+        return await super().epoch()
+
+
 class World:
     """Everything that outlives a process."""
 
     def __init__(self, *, superuser: bool = False) -> None:
         self.clock = ManualClock()
-        self.log = MemoryJobLog(self.clock, created=self.clock.now() - LONG_AGO)
+        self.log = TroubledLog(self.clock, created=self.clock.now() - LONG_AGO)
         self.intents = MemoryIntents()
         self.aap = MemoryAap(self.clock, superuser=superuser)
 

@@ -1,0 +1,174 @@
+"""The job log was lost: AAP and the resource know what it knew, and nothing runs twice."""
+
+import pytest
+from msgspec.structs import replace
+
+from aap_poller.rows import JobKey
+from cloudkit.contracts.errors import Unreachable
+from cloudkit.contracts.events import JobEventName
+from cloudkit.contracts.jobs import JobState, JobType
+from cloudkit.runtime.answers import DONE, Later
+from sandbox.aap.model import Status
+from unit.aap_poller.aap import CREATE, DELETE
+from unit.aap_poller.world import LOST_ANSWER_TIMEOUT, REBORN, VM, Life, Replica, World, variables
+
+
+async def forget_everything(world: World) -> None:
+    """The log was lost, minutes ago."""
+    world.log.lose()
+    world.clock.pass_time(LOST_ANSWER_TIMEOUT)
+
+
+async def test_nobody_claims_in_a_lost_logs_first_minutes(world: World, replica: Replica) -> None:
+    world.aap.run(CREATE, variables(JobKey(replace(VM, name="other"), 1)))
+    world.log.lose()
+    assert await replica.launch(world.provision()) == Later(
+        20.0, "the job log is new: launches may still be on their way"
+    )
+    world.clock.pass_time(LOST_ANSWER_TIMEOUT)
+    assert await replica.launch(world.provision()) == DONE
+
+
+async def test_a_resource_that_shows_jobs_proves_that_the_log_was_lost(
+    world: World, replica: Replica
+) -> None:
+    world.log.lose()
+    shown = world.shown(1, "12", state=JobState.FAILED)
+    assert isinstance(await replica.launch(world.provision(2, newest=shown)), Later)
+    assert world.aap.launches == []
+
+
+async def test_a_new_installation_need_not_wait(world: World, replica: Replica) -> None:
+    world.log.lose()
+    assert await replica.launch(world.provision()) == DONE
+    world.clock.pass_time(10)
+    other = replace(VM, name="other", uid="uid-9")
+    assert await world.replica().launch(world.provision(instance=other)) == DONE, "its own jobs are no sign"
+
+
+async def test_the_job_with_the_highest_number_is_adopted_before_anything_is_claimed(
+    world: World, replica: Replica
+) -> None:
+    for number in (1, 2):
+        job = world.aap.run(CREATE, variables(JobKey(VM, number)))
+        world.aap.state.force(job, Status.FAILED, world.clock.now())
+    await forget_everything(world)
+    assert isinstance(await replica.launch(world.provision()), Later)
+    assert (world.story, world.last.job.number) == (["adopted"], 2)
+    assert world.last.job.claimant == ""
+    assert await replica.launch(world.provision(3)) == DONE
+
+
+async def test_a_job_that_runs_is_followed_again(world: World, replica: Replica) -> None:
+    await replica.launch(world.provision())
+    await forget_everything(world)
+    await Life(world, replica, world.provision()).go_on(40)
+    assert world.last.job.state is JobState.SUCCEEDED
+    assert len(world.aap.launches) == 1
+
+
+async def test_what_was_adopted_already_does_not_hide_a_higher_number(world: World, replica: Replica) -> None:
+    first = world.aap.run(CREATE, variables(JobKey(VM, 1)))
+    world.aap.state.force(first, Status.SUCCESSFUL, world.clock.now())
+    second = world.aap.run(DELETE, variables(JobKey(VM, 2), deleting=True))
+    await forget_everything(world)
+    shown = world.shown(1, str(first.id))
+    await replica.hear(world.follow(shown))
+    assert world.story == ["adopted"]
+    await replica.launch(world.deprovision(2, newest=shown))
+    assert (world.last.job.number, world.last.job.job_id) == (2, str(second.id))
+    assert world.last.job.type is JobType.DEPROVISION
+
+
+async def test_an_unfinished_job_of_a_former_life_of_the_name_is_waited_for(
+    world: World, replica: Replica
+) -> None:
+    former = world.aap.run(DELETE, variables(JobKey(VM, 2), deleting=True))
+    await forget_everything(world)
+    world.aap.state.force(former, Status.RUNNING, world.clock.now())
+    life = Life(world, replica, world.provision(instance=REBORN))
+    await life.go_on(2)
+    assert (world.last.instance, world.last.job.job_id) == (VM, str(former.id))
+    assert len(world.aap.launches) == 1
+    await life.go_on(60)
+    assert (world.last.instance, world.last.job.state) == (REBORN, JobState.SUCCEEDED)
+    assert world.aap.violations == []
+
+
+async def test_a_former_life_is_not_adopted_twice(world: World, replica: Replica) -> None:
+    world.aap.run(DELETE, variables(JobKey(VM, 2), deleting=True))
+    await forget_everything(world)
+    await Life(world, replica, world.provision(instance=REBORN)).go_on(90)
+    assert sum(event.instance == VM and event.job.number == 2 for event in world.log.events) <= 2
+
+
+async def test_of_several_jobs_with_one_number_the_one_that_was_not_stopped_counts(
+    world: World, replica: Replica
+) -> None:
+    first = world.aap.run(CREATE, variables(JobKey(VM, 1)))
+    world.aap.state.cancel(first, world.clock.now(), by="svc")
+    second = world.aap.run(CREATE, variables(JobKey(VM, 1)))
+    await forget_everything(world)
+    await replica.launch(world.provision())
+    assert world.last.job.job_id == str(second.id)
+
+
+async def test_a_job_purged_since_the_survey_still_counts(world: World, replica: Replica) -> None:
+    job = world.aap.run(CREATE, variables(JobKey(VM, 3)))
+    await forget_everything(world)
+    await replica.launching.lost_log.look()
+    world.aap.state.purge(job, world.clock.now(), by="cleanup")
+    await replica.launch(world.provision())
+    assert (world.last.event, world.last.job.number) == (JobEventName.ADOPTED, 3)
+
+
+async def test_an_instance_with_a_claim_in_this_log_needs_no_survey(world: World, replica: Replica) -> None:
+    await Life(world, replica, world.provision()).go_on(20)
+    fresh = world.replica()
+    asked = len(world.aap.calls)
+    assert await fresh.launch(world.provision(2)) == DONE
+    assert "created_between" not in world.aap.calls[asked:]
+
+
+async def test_a_thousand_new_instances_need_one_survey(world: World, replica: Replica) -> None:
+    for number in range(20):
+        await replica.launch(world.provision(instance=replace(VM, name=f"vm-{number}")))
+    assert world.aap.calls.count("created_between") == 1
+
+
+async def test_another_loss_of_the_log_asks_aap_again(world: World, replica: Replica) -> None:
+    await replica.launch(world.provision())
+    await forget_everything(world)
+    await replica.launch(world.provision())
+    assert world.story == ["adopted"]
+    await forget_everything(world)
+    await replica.launch(world.provision())
+    assert world.story == ["adopted"]
+    assert len(world.aap.launches) == 1
+
+
+async def test_while_aap_cannot_be_asked_nothing_is_claimed_and_the_resource_says_so(
+    world: World, replica: Replica
+) -> None:
+    world.aap.failures["created_between"] = [Unreachable("away", system="AAP")]
+    await replica.launch(world.provision())
+    assert (world.story, world.last.job.reason) == (["delayed"], "ProviderUnreachable")
+
+
+async def test_a_log_that_cannot_be_read_is_no_trouble_of_aap(world: World, replica: Replica) -> None:
+    world.log.epoch_failures = [Unreachable("NATS is away", system="NATS")]
+    with pytest.raises(Unreachable):
+        await replica.launch(world.provision())
+    assert world.story == []
+    assert await replica.launch(world.provision()) == DONE
+
+
+async def test_jobs_of_the_go_operator_hold_the_name_of_a_new_life(world: World, replica: Replica) -> None:
+    given = variables(JobKey(VM, 0))
+    del given["cloudkit_job"]
+    world.aap.run(CREATE, given)
+    await forget_everything(world)
+    world.aap.state.force(next(iter(world.aap.state.jobs)), Status.RUNNING, world.clock.now())
+    await Life(world, replica, world.provision(instance=REBORN)).go_on(60)
+    assert world.aap.violations == []
+    assert (world.last.instance, world.last.job.state) == (REBORN, JobState.SUCCEEDED)

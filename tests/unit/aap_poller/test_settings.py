@@ -1,0 +1,76 @@
+"""What aap-poller can be told, and what it says to a bad setting."""
+
+from pathlib import Path
+
+import pytest
+
+from aap_poller.__main__ import open_client
+from aap_poller.settings import Settings
+from cloudkit.contracts.errors import Misconfigured
+from cloudkit.runtime.settings import read_settings
+
+GOOD = {
+    "CLOUDKIT_AAP_URL": "https://aap.example.com/api/controller",
+    "CLOUDKIT_AAP_TOKEN": "abc",
+    "CLOUDKIT_AAP_PROVISION_TEMPLATE": "create",
+    "CLOUDKIT_AAP_DEPROVISION_TEMPLATE": "delete",
+}
+
+
+def problems(**changes: str) -> tuple[str, ...]:
+    with pytest.raises(Misconfigured) as misconfigured:
+        read_settings(Settings, {**GOOD, **changes})
+    return misconfigured.value.problems
+
+
+def test_everything_that_is_missing_is_told_at_once() -> None:
+    with pytest.raises(Misconfigured) as misconfigured:
+        read_settings(Settings, {})
+    told = "\n".join(misconfigured.value.problems)
+    assert all(variable in told for variable in GOOD)
+
+
+def test_the_poll_interval_is_thirty_seconds_unless_told_otherwise() -> None:
+    assert read_settings(Settings, GOOD).status_poll_interval == 30
+    settings = read_settings(Settings, {**GOOD, "CLOUDKIT_AAP_STATUS_POLL_INTERVAL": "1m"})
+    assert settings.status_poll_interval == 60
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api/controller", "/api/controller/", "/api/controller/v2", "/api/controller/v2/", "/x/api/controller"],
+)
+async def test_the_url_may_name_the_version_or_not(path: str) -> None:
+    settings = read_settings(Settings, {**GOOD, "CLOUDKIT_AAP_URL": f"http://aap.example.com{path}"})
+    async with open_client(settings, 1) as client:
+        assert str(client.base_url).endswith("/api/controller/v2/")
+
+
+async def test_an_older_installation_has_its_api_elsewhere() -> None:
+    settings = read_settings(Settings, {**GOOD, "CLOUDKIT_AAP_URL": "http://tower.example.com/api/v2"})
+    async with open_client(settings, 1) as client:
+        assert str(client.base_url) == "http://tower.example.com/api/v2/"
+
+
+@pytest.mark.parametrize("path", ["", "/", "/controller", "/apis/controller"])
+def test_a_url_without_the_api_is_told(path: str) -> None:
+    (problem,) = problems(CLOUDKIT_AAP_URL=f"https://user:secret@aap.example.com{path}")
+    assert "must end with /api/controller" in problem
+    assert "secret" not in problem
+
+
+@pytest.mark.parametrize("token", ["abc def", "abc\ndef", "äbc"])
+def test_a_token_that_no_header_can_carry_is_told_and_not_shown(token: str) -> None:
+    (problem,) = problems(CLOUDKIT_AAP_TOKEN=token)
+    assert "CLOUDKIT_AAP_TOKEN" in problem
+    assert "bc" not in problem.removeprefix("CLOUDKIT_AAP_TOKEN")
+
+
+def test_certificates_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+    settings = read_settings(Settings, {**GOOD, "SSL_CERT_FILE": str(tmp_path / "none.pem")})
+    with pytest.raises(Misconfigured, match="SSL_CERT_FILE"):
+        open_client(settings, 1)
+
+
+def test_certificates_are_checked_unless_told_otherwise() -> None:
+    assert read_settings(Settings, GOOD).insecure_skip_verify is False

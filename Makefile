@@ -6,10 +6,10 @@ ARGS ?=
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-CODE := libs services tests $(wildcard benchmarks/*.py)
+CODE := docs/fromcode libs services tests $(wildcard benchmarks/*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test check format bench lock clean
+.PHONY: help install dev demo test check format docs bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ check: $(INSTALLED) ## Lint, formatting, types and import rules, in seconds
 format: $(INSTALLED) ## Format the code, and mend what the linter can mend by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(INSTALLED) ## Write into the reference pages what the code says
+	PYTHONPATH=docs $(BIN)/python -m fromcode
 
 bench: $(INSTALLED) ## Measure how many instances come and go, how fast, and what it costs
 	$(BIN)/python benchmarks/lifecycle.py $(ARGS)

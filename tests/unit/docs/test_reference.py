@@ -36,6 +36,10 @@ KNOWN_LINES = (
 )
 """What operators have searched the logs for since before this project."""
 
+PROSE = [ROOT / "README.md", ROOT / "CHANGELOG.md", *pages()]
+NAMES_BESIDES = {"cloudkit_job"}
+"""A variable of every job in AAP."""
+
 each_page = pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(DOCS)))
 each_service = pytest.mark.parametrize("service", services(), ids=lambda service: service.name)
 
@@ -104,6 +108,14 @@ def test_alerts_ask_for_metrics_that_there_are() -> None:
     asked = set(re.findall(r"cloudkit_\w+", "".join(re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))))
     assert asked
     assert asked <= metrics
+
+
+@pytest.mark.parametrize("page", PROSE, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_names_only_settings_streams_and_metrics_that_there_are(page: Path, drawn: Parts) -> None:
+    tables = ("settings", "streams", "metrics")
+    known = {row[0].strip("`") for table in tables for row in drawn.tables[table]} | NAMES_BESIDES
+    named = set(re.findall(r"\bcloudkit_[a-z_]+[a-z]\b|\bCLOUDKIT_[A-Z_]+[A-Z]\b", page.read_text()))
+    assert named <= known
 
 
 @pytest.mark.parametrize("line", KNOWN_LINES)

@@ -53,11 +53,11 @@ class _Nodes(msgspec.Struct):
 
 async def failure(aap: Exchange, row: Row, *, depth: int = 1) -> str:
     """Why *row* failed. Raises what `Exchange` raises."""
-    if row.type is JobKind.JOB:
+    if row.type is JobKind.JOB and not row.job_explanation:
         events = (await aap.get(f"jobs/{row.id}/job_events/", _JobEvents, LAST_FAILED_TASK)).results
         if events:
             return _told(events[0])
-    elif depth < DEEPEST and (below := await _failed_node(aap, row)) is not None:
+    elif row.type is JobKind.WORKFLOW_JOB and depth < DEEPEST and (below := await _failed_node(aap, row)):
         return f"{below.name or below.id}: {await failure(aap, below, depth=depth + 1)}"
     return row.job_explanation or await _traceback(aap, row) or f"see job {row.id} in AAP"
 

@@ -1,30 +1,21 @@
-"""Worlds to test in: one for all tests that break nothing, and others for one test alone."""
+"""Worlds to test in: one for all tests that break nothing, and others for those that do."""
 
 import itertools
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from e2e.kubectl import KUBECTL, Kubectl, run
-from e2e.world import StartWorld, World, open_world
-from sandbox.stack import SERVICES, Plan
-
-FAST = {
-    "CLOUDKIT_AAP_CANCEL_GRACE": "500ms",
-    "CLOUDKIT_AAP_STATUS_POLL_INTERVAL": "1s",
-    "CLOUDKIT_AAP_SWEEP_INTERVAL": "200ms",
-    "CLOUDKIT_RETRY_BASE": "1s",
-}
-JOBS = ("--job-seconds=0.4", "--pending-seconds=0.1", "--waiting-seconds=0.1", "--cancel-seconds=0.3")
+from e2e.world import StartWorld, World, open_world, plan
 
 
 @pytest.fixture(scope="session")
 async def shared_world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    directory = tmp_path_factory.mktemp("shared")
-    async with open_world(Plan(directory=directory, environment=FAST, aap_arguments=JOBS)) as world:
+    async with open_world(plan(tmp_path_factory.mktemp("shared"))) as world:
         yield world
 
 
@@ -32,29 +23,20 @@ async def shared_world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
 async def world(shared_world: World) -> AsyncIterator[World]:
     """The world that tests share; each leaves it as it found it."""
     yield shared_world
+    await shared_world.revive()
     await shared_world.finish()
 
 
 @pytest.fixture
 async def start_world(tmp_path: Path) -> AsyncIterator[StartWorld]:
-    """Starts worlds that the test may break, and has to `finish` itself."""
+    """Starts worlds of the test's own, made as `e2e.world.plan` is told. They are not finished by
+    themselves: whoever wants to know that all is well there calls `World.finish`."""
     numbers = itertools.count(1)
     async with AsyncExitStack() as worlds:
 
-        async def start(
-            *,
-            services: tuple[str, ...] = tuple(SERVICES),
-            replicas: Mapping[str, int] | None = None,
-            environment: Mapping[str, str] | None = None,
-        ) -> World:
-            plan = Plan(
-                directory=tmp_path / f"world-{next(numbers)}",
-                services=services,
-                replicas=replicas or {},
-                environment={**FAST, **(environment or {})},
-                aap_arguments=JOBS,
-            )
-            return await worlds.enter_async_context(open_world(plan))
+        async def start(**wishes: Any) -> World:
+            directory = tmp_path / f"world-{next(numbers)}"
+            return await worlds.enter_async_context(open_world(plan(directory, **wishes)))
 
         yield start
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cloudkit.contracts.instance import InstanceRef
     from e2e.world import World
 
-LOG_LINES = 12
+LOG_LINES = 10
 
 
 async def evidence(world: World, ref: InstanceRef | None = None) -> str:

@@ -104,9 +104,9 @@ class Vm:
         return [f"{one.event} {one.purpose}" for one in await self.world.audit(self.ref)]
 
 
-async def all_until(vms: Sequence[Vm], is_so: IsSo, *, within: float = PATIENCE) -> None:
+async def all_until(vms: Sequence[Vm], is_so: IsSo, *, within: float = PATIENCE) -> Sequence[ComputeInstance]:
     """Wait for all of *vms*."""
-    await asyncio.gather(*(vm.until(is_so, within=within) for vm in vms))
+    return await asyncio.gather(*(vm.until(is_so, within=within) for vm in vms))
 
 
 async def all_gone(vms: Sequence[Vm], *, within: float = PATIENCE) -> None:

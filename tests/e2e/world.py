@@ -12,9 +12,11 @@ What is waited for has a deadline, and whoever misses it is told how everything 
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
@@ -34,7 +36,7 @@ from sandbox.aap.audit import AuditEntry, AuditEvent
 from sandbox.aap.control import Control
 from sandbox.instances import Instances, open_instances
 from sandbox.process import Process
-from sandbox.stack import Plan, Stack, start_stack
+from sandbox.stack import SERVICES, Plan, Stack, start_stack
 
 T = TypeVar("T")
 
@@ -110,11 +112,16 @@ class World:
         texts = (process.log.read_text().splitlines() for process in processes)
         return [msgspec.json.decode(line) for text in texts for line in text if line.startswith("{")]
 
+    async def revive(self) -> None:
+        """Start again whatever a test that failed has left dead."""
+        for process in self.stack.supervisor.processes.values():
+            if not process.running:
+                await process.restart()
+
     async def finish(self) -> None:
         """End all faults, delete what is there, and see that nothing was left behind or done twice."""
-        if "aap" in self.stack.pids():
-            await self.aap.clear_faults()
-            await self.aap.reset_rules()
+        await self.aap.clear_faults()
+        await self.aap.reset_rules()
         for instance in await self.instances.all():
             if not instance.deleting:
                 await self.instances.delete(instance.metadata.name)
@@ -126,6 +133,33 @@ class World:
 
 
 StartWorld = Callable[..., Awaitable[World]]
+FAST = {
+    "CLOUDKIT_AAP_CANCEL_GRACE": "500ms",
+    "CLOUDKIT_AAP_STATUS_POLL_INTERVAL": "1s",
+    "CLOUDKIT_AAP_SWEEP_INTERVAL": "200ms",
+    "CLOUDKIT_RETRY_BASE": "1s",
+}
+"""What is worth waiting for in production, in a hurry."""
+SHORT_JOBS = ("--job-seconds=0.4", "--pending-seconds=0.1", "--waiting-seconds=0.1", "--cancel-seconds=0.3")
+
+
+def plan(
+    directory: Path,
+    *,
+    services: tuple[str, ...] = tuple(SERVICES),
+    replicas: Mapping[str, int] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Plan:
+    """A stack in which everything goes fast. `CLOUDKIT_E2E_KUBECONFIG` names a real cluster to use."""
+    cluster = os.environ.get("CLOUDKIT_E2E_KUBECONFIG")
+    return Plan(
+        directory=directory,
+        services=services,
+        replicas=replicas or {},
+        environment={**FAST, **(environment or {})},
+        aap_arguments=SHORT_JOBS,
+        kubeconfig=Path(cluster) if cluster else None,
+    )
 
 
 @asynccontextmanager

@@ -137,11 +137,18 @@ class Launching:
         if not isinstance(verdict, Free):
             return Later(CONFLICT_AGAIN_AFTER, "something happened while it waited for its turn")
         if not isinstance(template, Template):
-            await self.records.delay(intent.instance, verdict.record, at, template)
-            return Later(DELAYED_AGAIN_AFTER, template.message)
-        if obstacle := await self._obstacle(intent, verdict, at):
-            return obstacle
+            return await self._delay(intent, verdict, at, template)
+        match await self._obstacle(intent, verdict, at):
+            case Later() as later:
+                return later
+            case Refused() as problem:
+                return await self._delay(intent, verdict, at, problem)
         return await self.claiming.claim(intent, verdict.record, template, at)
+
+    async def _delay(self, intent: Launchable, verdict: Free, at: Position, problem: Problem) -> Answer:
+        """Say on the resource why nothing is launched."""
+        await self.records.delay(intent.instance, verdict.record, at, problem)
+        return Later(DELAYED_AGAIN_AFTER, problem.message)
 
     async def _template(self, intent: Launchable, at: Position) -> Template | Problem:
         """What to launch, or why nothing can be: found out before a number is claimed."""
@@ -157,7 +164,7 @@ class Launching:
             return problem
         return template
 
-    async def _obstacle(self, intent: Launchable, verdict: Free, at: Position) -> Later | None:
+    async def _obstacle(self, intent: Launchable, verdict: Free, at: Position) -> Later | Refused | None:
         """Why the number must not be claimed yet, if it must not."""
         if left := self._grace_left(intent.instance, verdict.after_cancel):
             return Later(left, "the canceled playbook may still be stopping")

@@ -15,6 +15,8 @@ from aap_poller.controller import Controller
 from aap_poller.records import Records
 from aap_poller.rows import JobKey, OurJob, found, ours
 from aap_poller.templates import Templates
+from cloudkit.contracts.errors import Refused
+from cloudkit.contracts.events import JobEvent, JobEventName
 from cloudkit.contracts.instance import InstanceRef
 from cloudkit.contracts.jobs import JobState
 from cloudkit.runtime.answers import Later
@@ -25,7 +27,7 @@ log = structlog.get_logger(__name__)
 CLOCKS_DIFFER_BY = timedelta(minutes=15)
 """At most: AAP's and that of NATS."""
 ADOPTED_AGAIN_AFTER = 1.0
-WAIT_AT_MOST = 20.0
+JOB_LOG_NEW = "JobLogNew"
 
 
 @dataclass
@@ -71,8 +73,9 @@ class LostLog:
         """
         await self._surveyed(await self._log.epoch())
 
-    async def obstacle(self, at: Position, *, knew_jobs: bool) -> Later | None:
+    async def obstacle(self, at: Position, *, knew_jobs: bool) -> Later | Refused | None:
         """Why nobody may claim for the instance yet, which has no claim in this log; None if somebody may.
+        What takes minutes is a `Refused`, for the resource to say.
 
         Appends the newest job of ours that the log lacks, if there is one. Only the first log of a new
         installation need not wait: AAP has no job older than it, and the resource shows none (*knew_jobs*).
@@ -84,7 +87,10 @@ class LostLog:
         left = self._patience - epoch.age
         if left <= 0 or not (knew_jobs or survey.newest):
             return None
-        return Later(min(left, WAIT_AT_MOST), "the job log is new: launches may still be on their way")
+        text = (
+            f"The job log is new: for {round(self._patience)} s, launches of before may still arrive in AAP"
+        )
+        return Refused(text, reason=JOB_LOG_NEW)
 
     async def _adopt(self, survey: Survey, at: Position) -> bool:
         """First an unfinished job of another uid of the name, then this uid's newest."""
@@ -96,17 +102,20 @@ class LostLog:
         at = await self._log.position(at.instance)
         again = await self._unfinished_of_others(survey, at) or _newest(survey, at)
         if again is missing:
-            await self._records.adopt(job, at, None)
+            last = at.of_uid
+            same = last is not None and JobKey(last.instance, last.job.number) == job.key
+            await self._records.adopt(job, at, last.job if last is not None and same else None)
         return True
 
     async def _unfinished_of_others(self, survey: Survey, at: Position) -> OurJob | None:
         uids = survey.of_name.get((at.instance.namespace, at.instance.name), set())
         for other in sorted(uids - {at.instance}):
             job = survey.unfinished.get(other)
-            if job is not None:
-                known = (await self._log.position(other)).of_uid
-                if known is None or known.job.number < job.key.number:
-                    return job
+            if job is None:
+                continue
+            last = (await self._log.position(other)).of_uid
+            if last is None or _known(last) < job.key.number:
+                return job
         return None
 
     async def _surveyed(self, epoch: LogEpoch) -> Survey:
@@ -148,5 +157,11 @@ def _first(job: OurJob) -> tuple[int, bool, int]:
 def _newest(survey: Survey, at: Position) -> OurJob | None:
     """This uid's newest job, if the log knows of none as new."""
     job = survey.newest.get(at.instance)
-    known = at.of_uid.job.number if at.of_uid else 0
+    known = _known(at.of_uid) if at.of_uid is not None else 0
     return job if job is not None and job.key.number > known else None
+
+
+def _known(last: JobEvent) -> int:
+    """The highest number of which *last*, the newest event, knows a job. A delay knows none: it may have
+    been written before AAP could be asked."""
+    return last.job.number - 1 if last.event is JobEventName.DELAYED else last.job.number

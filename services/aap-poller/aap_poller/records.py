@@ -20,17 +20,19 @@ from cloudkit.runtime.ports import Clock, JobLog, Position
 
 log = structlog.get_logger(__name__)
 
-DETAILS_WITHIN = 5.0
-"""In seconds: the log was read before the details are asked for, and a read is good for ten."""
-
 
 @dataclass(frozen=True)
 class Records:
-    """The job log, as what AAP says goes into it. Every append raises what `JobLog.append` raises."""
+    """The job log, as what AAP says goes into it. Every append raises what `JobLog.append` raises.
+
+    ``details_within`` (seconds): the log was read before AAP is asked for details, and a read is good
+    for ten.
+    """
 
     log: JobLog
     aap: Controller
     clock: Clock
+    details_within: float = 5.0
 
     async def update(
         self, instance: InstanceRef, record: JobRecord, at: Position, row: Row | None
@@ -122,7 +124,7 @@ class Records:
         if row.state is not JobState.FAILED:
             return ""
         try:
-            async with asyncio.timeout(DETAILS_WITHIN):
+            async with asyncio.timeout(self.details_within):
                 return await self.aap.failure(row)
         except (ProvisionerError, TimeoutError) as error:
             log.warning("why the job failed could not be read", job_id=str(row.id), error=repr(error))

@@ -15,7 +15,7 @@ from aap_poller.rows import JobKey, OurJob
 from aap_poller.search import Search
 from aap_poller.stopwatches import Stopwatches
 from aap_poller.templates import Templates
-from cloudkit.contracts.errors import Conflict
+from cloudkit.contracts.errors import Conflict, ProvisionerError
 from cloudkit.contracts.events import JobEvent
 from cloudkit.contracts.intents import Reconcile
 from cloudkit.contracts.jobs import JobState, Provider
@@ -76,14 +76,18 @@ class Recovery:
     async def look(self, claim: JobEvent) -> Answer:
         """Look for the job of *claim* in AAP: adopt it, or give it up once it can no longer appear."""
         waited = self._seen.elapsed(claim.job.claimant)
-        found = await self._find(claim)
+        try:
+            found = await self._find(claim)
+        except ProvisionerError:
+            await self._say_unconfirmed(claim)
+            raise
         # Read after the search, which may take longer than a read is good for.
         at = await self._position(claim)
         if not _stands(claim, at):
             return DONE
         fitting = [job for job in found if job.type is claim.job.type]
         if not fitting and waited < self._lost_answer_timeout:
-            await self._intents.publish(Addressee.STATUS, Reconcile(instance=claim.instance))
+            await self._say_unconfirmed(claim)
             pause = min(max(LOOK_AGAIN_AFTER, waited / 5), self._lost_answer_timeout - waited)
             return Later(min(pause, LOOK_AGAIN_WITHIN), "its launch is not confirmed")
         try:
@@ -92,6 +96,10 @@ class Recovery:
             return Later(1.0, conflict.message)
         self._seen.stop(claim.job.claimant)
         return DONE
+
+    async def _say_unconfirmed(self, claim: JobEvent) -> None:
+        """Let the resource tell of the claim, until it is known what became of it."""
+        await self._intents.publish(Addressee.STATUS, Reconcile(instance=claim.instance))
 
     async def _position(self, claim: JobEvent) -> Position:
         return await self._log.position(claim.instance)

@@ -28,7 +28,8 @@ class MemoryAap:
     ``failures`` are raised by the next calls of that name, one each, and nothing happens. ``lost_answers``
     are raised by the next launches, one each, after all was done. A launch that is to be ``late`` is lost
     too, and the job seen only so many seconds later. ``slow`` is called in every call. ``meanwhile`` is
-    awaited once, between a launch and its answer; no listing is answered before ``listings`` is set.
+    awaited once, between a launch and its answer; no listing is answered before ``listings`` is set, and
+    no question for details before ``details`` is.
     """
 
     def __init__(self, clock: Clock, *, superuser: bool = False) -> None:
@@ -42,6 +43,8 @@ class MemoryAap:
         self.meanwhile: Callable[[], Awaitable[object]] | None = None
         self.listings = asyncio.Event()
         self.listings.set()
+        self.details = asyncio.Event()
+        self.details.set()
 
     @property
     def launches(self) -> list[AuditEntry]:
@@ -148,6 +151,7 @@ class MemoryAap:
 
     async def failure(self, row: Row) -> str:
         await self._called("failure")
+        await self.details.wait()
         return self._find(row.type, str(row.id)).play.failure.message  # type: ignore[union-attr]  # it is there
 
     async def _called(self, name: str) -> None:

@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
+from aap_poller.records import Records
 from aap_poller.rows import JobKey
 from cloudkit.contracts.errors import Forbidden, Unreachable
 from cloudkit.contracts.events import JobEvent, JobEventName
@@ -103,6 +104,17 @@ async def test_a_failed_job_is_recorded_even_if_nobody_says_why(
     world.aap.state.force(world.aap.only(), Status.FAILED, world.clock.now())
     world.aap.failures["failure"] = [Forbidden("no", system="AAP", status=403)]
     assert await replica.poll(launched) == [DONE]
+    assert world.last.job.message == "AAP job failed: see job 4711 in AAP"
+
+
+async def test_a_failed_job_is_recorded_even_if_the_answer_why_does_not_come(
+    world: World, replica: Replica, launched: JobEvent
+) -> None:
+    world.aap.state.force(world.aap.only(), Status.FAILED, world.clock.now())
+    world.aap.details.clear()
+    hasty = Records(world.log, world.aap, world.clock, details_within=0.01)
+    row = await world.aap.job(launched.job.kind, launched.job.job_id)
+    await hasty.update(VM, launched.job, await world.log.position(VM), row)
     assert world.last.job.message == "AAP job failed: see job 4711 in AAP"
 
 

@@ -315,3 +315,18 @@ async def test_a_job_launched_while_the_log_was_lost_is_left_to_the_search(
     assert world.log.events == ()
     assert world.aap.cancels == []
     assert world.aap.only().status is Status.PENDING
+
+
+async def test_a_job_launched_while_the_log_was_lost_is_not_canceled_for_an_older_one(
+    world: World, replica: Replica
+) -> None:
+    await Life(world, replica, world.provision()).go_on(20)
+    first = world.last.job
+
+    async def lost() -> None:
+        world.log.lose()
+        await world.happen(JobEventName.ADOPTED, first)
+
+    world.aap.meanwhile = lost
+    assert await replica.launch(world.provision(2)) == DONE
+    assert world.aap.cancels == []

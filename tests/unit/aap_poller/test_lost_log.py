@@ -22,9 +22,8 @@ async def forget_everything(world: World) -> None:
 async def test_nobody_claims_in_a_lost_logs_first_minutes(world: World, replica: Replica) -> None:
     world.aap.run(CREATE, variables(JobKey(replace(VM, name="other"), 1)))
     world.log.lose()
-    assert await replica.launch(world.provision()) == Later(
-        20.0, "the job log is new: launches may still be on their way"
-    )
+    assert isinstance(await replica.launch(world.provision()), Later)
+    assert world.aap.launches[1:] == []
     world.clock.pass_time(LOST_ANSWER_TIMEOUT)
     assert await replica.launch(world.provision()) == DONE
 
@@ -92,6 +91,17 @@ async def test_an_unfinished_job_of_a_former_life_of_the_name_is_waited_for(
     assert len(world.aap.launches) == 1
     await life.go_on(60)
     assert (world.last.instance, world.last.job.state) == (REBORN, JobState.SUCCEEDED)
+    assert world.aap.violations == []
+
+
+async def test_a_launch_from_before_the_loss_that_appears_minutes_later_is_adopted(
+    world: World, replica: Replica
+) -> None:
+    world.aap.run(CREATE, variables(JobKey(VM, 1)), seen_after=200)
+    world.aap.run(CREATE, variables(JobKey(replace(VM, name="other"), 1)))
+    world.log.lose()
+    await Life(world, replica, world.provision()).go_on(400)
+    assert world.last.job.job_id == "4711"
     assert world.aap.violations == []
 
 
@@ -172,3 +182,36 @@ async def test_jobs_of_the_go_operator_hold_the_name_of_a_new_life(world: World,
     await Life(world, replica, world.provision(instance=REBORN)).go_on(60)
     assert world.aap.violations == []
     assert (world.last.instance, world.last.job.state) == (REBORN, JobState.SUCCEEDED)
+
+
+async def test_a_delay_that_was_written_before_aap_could_be_asked_hides_no_job(
+    world: World, replica: Replica
+) -> None:
+    world.aap.run(CREATE, variables(JobKey(VM, 1)))
+    await forget_everything(world)
+    world.aap.failures["created_between"] = [Unreachable("away", system="AAP")]
+    await replica.launch(world.provision())
+    assert world.story == ["delayed"]
+    await replica.launch(world.provision())
+    assert (world.story, world.last.job.job_id) == (["delayed", "adopted"], "4711")
+    assert len(world.aap.launches) == 1
+
+
+async def test_a_delay_hides_no_unfinished_job_of_a_former_life(world: World, replica: Replica) -> None:
+    former = world.aap.run(DELETE, variables(JobKey(VM, 2), deleting=True))
+    await forget_everything(world)
+    world.aap.state.force(former, Status.RUNNING, world.clock.now())
+    world.aap.failures["created_between"] = [Unreachable("away", system="AAP")]
+    await replica.launch(world.deprovision(2, newest=world.shown(1, "4", state=JobState.SUCCEEDED)))
+    assert world.story == ["delayed"]
+    await replica.launch(world.provision(instance=REBORN))
+    assert (world.last.instance, world.last.event) == (VM, JobEventName.ADOPTED)
+
+
+async def test_the_resource_says_why_nothing_is_launched_in_a_lost_logs_first_minutes(
+    world: World, replica: Replica
+) -> None:
+    world.log.lose()
+    await replica.launch(world.provision(2, newest=world.shown(1, "12", state=JobState.FAILED)))
+    assert (world.last.event, world.last.job.number) == (JobEventName.DELAYED, 2)
+    assert world.last.job.reason == "JobLogNew"

@@ -56,6 +56,14 @@ async def test_a_row_is_dealt_with_once_per_status(
     assert len(world.log.events) == events + 1
 
 
+async def test_what_a_sweep_remembers_does_not_grow(world: World, replica: Replica) -> None:
+    for _ in range(200):
+        world.aap.run(CREATE, {})
+        await replica.sweep.once()
+        world.clock.pass_time(5)
+    assert len(replica.sweep._handled) < 10
+
+
 async def test_a_second_launch_is_canceled_while_it_runs(
     world: World, replica: Replica, launched: JobEvent
 ) -> None:

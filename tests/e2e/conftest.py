@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from e2e.kubectl import KUBECTL, Kubectl, run
+from e2e.commands import KUBECTL, Kubectl, run
 from e2e.world import StartWorld, World, open_world, plan
 
 

@@ -3,7 +3,7 @@
 from cloudkit.contracts.subjects import DEAD_LETTERS
 from cloudkit.runtime.deadletters import REASON
 from cloudkit.runtime.jetstream import Stored
-from e2e.kubectl import Kubectl, manifest
+from e2e.commands import Kubectl, manifest
 from e2e.states import is_ready
 from e2e.world import StartWorld, World
 

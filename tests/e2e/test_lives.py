@@ -5,7 +5,7 @@ import pytest
 
 from cloudkit.contracts.instance import LAST_APPLIED_ANNOTATION, Phase
 from cloudkit.contracts.jobs import JobState, JobType
-from e2e.kubectl import Kubectl, manifest
+from e2e.commands import Kubectl, manifest
 from e2e.states import has_jobs, is_ready, provision_is
 from e2e.world import World
 from sandbox.aap.playbooks import Rule

@@ -1,9 +1,9 @@
-"""The real kubectl, on a stack's cluster."""
+"""Commands that end by themselves, above all the real kubectl on a stack's cluster."""
 
 import asyncio
 import os
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,14 +30,19 @@ Kubectl = Callable[..., Awaitable[Answered]]
 """`run` with kubectl and a cluster: gets the arguments, and perhaps ``stdin``."""
 
 
-async def run(*command: str, kubeconfig: Path, stdin: str = "", **environment: str) -> Answered:
-    """Run *command* where kubectl finds *kubeconfig* by itself. Raises `TimeoutError` after a minute."""
+async def run(
+    *command: str,
+    kubeconfig: Path | None = None,
+    stdin: str = "",
+    environment: Mapping[str, str] | None = None,
+) -> Answered:
+    """Run *command*; kubectl finds *kubeconfig* by itself. Raises `TimeoutError` after a minute."""
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "KUBECONFIG": str(kubeconfig), "NO_PROXY": LOOPBACK, **environment},
+        env={**os.environ, "KUBECONFIG": str(kubeconfig or ""), "NO_PROXY": LOOPBACK, **(environment or {})},
     )
     try:
         out, err = await asyncio.wait_for(process.communicate(stdin.encode()), WITHIN)

@@ -1,0 +1,139 @@
+"""The services as processes: how they start, how they say how they are, and how they end."""
+
+import asyncio
+import signal
+import sys
+from dataclasses import replace
+from functools import partial
+
+import httpx
+import pytest
+
+from e2e.commands import run
+from e2e.states import is_ready
+from e2e.vm import all_until
+from e2e.world import StartWorld, World
+from sandbox.aap.faults import Fault, FaultKind
+from sandbox.nats import free_ports
+from sandbox.process import Process
+from sandbox.stack import SERVICES, Stack, service_commands
+
+PORT = "CLOUDKIT_HTTP_PORT"
+POLLER = {
+    "CLOUDKIT_AAP_URL": "http://127.0.0.1:1/api/controller",
+    "CLOUDKIT_AAP_TOKEN": "a-secret",
+    "CLOUDKIT_AAP_PROVISION_TEMPLATE": "create",
+    "CLOUDKIT_AAP_DEPROVISION_TEMPLATE": "delete",
+}
+NEEDED_BY = {"nats": tuple(SERVICES), "aap": ("aap-poller",), "kube": ("watcher",)}
+"""Which services are not ready without which part."""
+NAMES = {"nats": "nats", "aap": "aap", "kube": "kubernetes"}
+"""What /readyz calls it."""
+
+
+async def test_a_service_without_its_settings_lists_all_that_are_missing_and_ends() -> None:
+    ended = await run(sys.executable, "-m", "aap_poller")
+    assert ended.code == 2
+    for variable in POLLER:
+        assert f"{variable} is required" in ended.err
+    assert "Traceback" not in ended.err
+
+
+async def test_bad_settings_are_all_told_at_once_and_secrets_are_not() -> None:
+    bad = {"CLOUDKIT_AAP_URL": "aap.example.com", "CLOUDKIT_AAP_STATUS_POLL_INTERVAL": "often"}
+    ended = await run(sys.executable, "-m", "aap_poller", environment=POLLER | bad)
+    assert ended.code == 2
+    for variable, value in bad.items():
+        assert f"{variable} is '{value}', but must be" in ended.err
+    assert "a-secret" not in ended.err
+
+
+@pytest.mark.parametrize("package", ["watcher", "status_writer"])
+async def test_the_provider_eda_is_refused_with_what_to_set_instead(package: str) -> None:
+    ended = await run(sys.executable, "-m", package, environment={"CLOUDKIT_PROVISIONING_PROVIDER": "eda"})
+    assert ended.code == 2
+    assert "provider eda is not available yet: set CLOUDKIT_PROVISIONING_PROVIDER=aap" in ended.err
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize("part", NEEDED_BY)
+async def test_a_service_lives_but_is_not_ready_until_everything_it_needs_is_there(
+    start_world: StartWorld, part: str
+) -> None:
+    world = await start_world(services=())
+    nats = world.stack.nats
+    await (nats.kill() if part == "nats" else world.stack.process(part).kill())
+    services = _services(world, NEEDED_BY[part])
+    async with asyncio.TaskGroup() as starting:
+        starting.create_task(world.stack.supervisor.start(*service_commands(services)))
+        for name in services.plan.services:
+            lacks = partial(_lives_but_lacks, world, _url(services, name), NAMES[part])
+            await world.eventually(lacks, f"{name} told that it lacks {part}")
+        await (nats.start() if part == "nats" else world.stack.process(part).restart())
+    for name in services.plan.services:
+        await world.eventually(partial(_is_ready, world, _url(services, name)), f"{name} was ready")
+
+
+async def test_a_service_that_is_told_to_stop_finishes_launches_and_hands_back_the_rest(
+    start_world: StartWorld,
+) -> None:
+    few_at_once = {"CLOUDKIT_AAP_MAX_CONCURRENT_LAUNCHES": "2"}
+    world = await start_world(replicas={"aap-poller": 2}, environment=few_at_once)
+    slow = Fault(kind=FaultKind.DELAY, method="POST", path="/launch/$", latency=1.5, times=None)
+    await world.aap.add_faults(slow)
+    vms = await asyncio.gather(*(world.create() for _ in range(12)))
+    first, _ = world.stack.of("aap-poller")
+    await world.eventually(lambda: _launches(world, first), "it launched something")
+    first.wanted = False
+    first.send(signal.SIGTERM)
+    assert await first.ended(within=10), first.tail()
+    assert first.exit_code == 0
+    await world.aap.clear_faults()
+    await all_until(vms, is_ready, within=20)  # 30 s if it had kept what it could not finish
+    for vm in vms:
+        assert await vm.launches() == ["provision"]
+    await world.finish()
+
+
+async def test_every_service_counts_what_it_does(world: World) -> None:
+    vm = await world.create()
+    await vm.until(is_ready)
+    counted = {name: await world.metrics(world.stack.process(name)) for name in SERVICES}
+    assert counted["watcher"]['cloudkit_decisions_total{asked="Provision"}'] >= 1
+    assert counted["watcher"]["cloudkit_feed_lists_total"] >= 1
+    assert counted["aap-poller"]['cloudkit_launches_total{outcome="launched",type="provision"}'] >= 1
+    assert counted["aap-poller"]["cloudkit_duplicate_launches_total"] == 0
+    assert counted["aap-poller"]["cloudkit_last_sweep_timestamp_seconds"] > 0
+    assert counted["status-writer"]['cloudkit_status_writes_total{result="written",write="status"}'] >= 1
+    assert counted["status-writer"]["cloudkit_orphaned_jobs_total"] >= 0
+    for service in ("aap-poller", "status-writer"):
+        assert any(name.startswith("cloudkit_messages_total") for name in counted[service])
+
+
+def _services(world: World, names: tuple[str, ...]) -> Stack:
+    """The stack of *world* with the services *names*, which do not run yet; each has a port known before."""
+    ports = dict(zip(names, free_ports(len(names)), strict=True))
+    settings = {name: {PORT: str(port)} for name, port in ports.items()}
+    return replace(world.stack, plan=replace(world.stack.plan, services=names, environment_of=settings))
+
+
+def _url(services: Stack, name: str) -> str:
+    return f"http://127.0.0.1:{services.plan.environment_of[name][PORT]}"
+
+
+async def _lives_but_lacks(world: World, url: str, part: str) -> bool:
+    try:
+        lives, ready = [await world.http.get(f"{url}/{page}") for page in ("livez", "readyz")]
+    except httpx.TransportError:
+        return False  # it does not listen yet
+    assert lives.status_code == 200
+    assert ready.status_code == 503
+    return bool(ready.json().get(part, "ok") != "ok")
+
+
+async def _is_ready(world: World, url: str) -> bool:
+    return (await world.http.get(f"{url}/readyz")).status_code == 200
+
+
+async def _launches(world: World, poller: Process) -> bool:
+    return "triggering provisioning" in poller.log.read_text()

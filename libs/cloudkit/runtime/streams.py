@@ -194,5 +194,5 @@ def expectation(sequence: int, subjects: str) -> dict[str, str]:
 
 TOO_OLD = (
     "this nats-server ignores Nats-Expected-Last-Subject-Sequence-Subject, so a job could be started twice: "
-    "run nats-server 2.12 or newer"
+    "run nats-server 2.11 or newer"
 )

@@ -23,9 +23,9 @@ from aap_poller.sweep import Sweep
 from aap_poller.templates import Templates
 from cloudkit.contracts.errors import Misconfigured
 from cloudkit.contracts.jobs import JobType
-from cloudkit.runtime.bus import connect
 from cloudkit.runtime.delivery import deliver
 from cloudkit.runtime.service import Shell, run_service
+from cloudkit.runtime.wiring import open_bus
 
 CONNECT_TIMEOUT = 5.0
 QUESTIONS_AT_ONCE = 20
@@ -36,7 +36,7 @@ async def build(settings: Settings, shell: Shell) -> None:
     clock, health = shell.clock, shell.health
     presence = Presence(health)
     aap = await open_aap(settings, shell)
-    bus = await shell.enter(connect(settings.nats_url, service="aap-poller", clock=clock, health=health))
+    bus = await shell.enter(open_bus(settings, shell, service="aap-poller"))
     names = {
         JobType.PROVISION: settings.provision_template,
         JobType.DEPROVISION: settings.deprovision_template,

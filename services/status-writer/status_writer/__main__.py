@@ -2,10 +2,10 @@
 
 import os
 
-from cloudkit.runtime.bus import connect
 from cloudkit.runtime.delivery import deliver
 from cloudkit.runtime.kube import KubeInstances, connect_kube
 from cloudkit.runtime.service import Shell, run_service
+from cloudkit.runtime.wiring import open_bus
 from status_writer.handlers import StatusWriter
 from status_writer.settings import Settings
 from status_writer.subscriptions import intents, job_events
@@ -15,9 +15,7 @@ SERVICE = "status-writer"
 
 async def build(settings: Settings, shell: Shell) -> None:
     kube = await shell.enter(connect_kube(os.environ))
-    bus = await shell.enter(
-        connect(settings.nats_url, service=SERVICE, clock=shell.clock, health=shell.health)
-    )
+    bus = await shell.enter(open_bus(settings, shell, service=SERVICE))
     writer = StatusWriter(
         instances=KubeInstances(kube),
         jobs=bus.jobs,

@@ -3,10 +3,10 @@
 import os
 from random import SystemRandom
 
-from cloudkit.runtime.bus import connect
 from cloudkit.runtime.kube import KubeFeed, KubeInstances, connect_kube
 from cloudkit.runtime.kube.watching import PART
 from cloudkit.runtime.service import Shell, run_service
+from cloudkit.runtime.wiring import open_bus
 from watcher.handlers import Watcher
 from watcher.settings import Settings
 from watcher.subscriptions import listen
@@ -17,9 +17,7 @@ SERVICE = "watcher"
 async def build(settings: Settings, shell: Shell) -> None:
     shell.health.down(PART, "the instances were not listed yet")
     kube = await shell.enter(connect_kube(os.environ))
-    bus = await shell.enter(
-        connect(settings.nats_url, service=SERVICE, clock=shell.clock, health=shell.health)
-    )
+    bus = await shell.enter(open_bus(settings, shell, service=SERVICE))
     namespace = settings.compute_instance_namespace
     feed = KubeFeed(kube, health=shell.health, clock=shell.clock, random=SystemRandom(), namespace=namespace)
     watcher = Watcher(

@@ -12,7 +12,10 @@ import structlog
 
 from cloudkit.contracts.errors import Malformed, Unanswered, Unreachable
 from cloudkit.contracts.instance import ComputeInstance, InstanceRef
+from cloudkit.contracts.intents import Reconcile
+from cloudkit.contracts.subjects import Addressee
 from cloudkit.lifecycle.decide import Decision, decide
+from cloudkit.lifecycle.orphans import may_leave_a_machine
 from cloudkit.lifecycle.policy import Policy
 from cloudkit.runtime.lanes import Lane, Lanes
 from cloudkit.runtime.metrics import DECISIONS, UNREADABLE_INSTANCES
@@ -43,6 +46,8 @@ class Watcher:
     """The newest that was seen of each instance, until it is decided on and that is carried out."""
     _gone: dict[Lane, list[InstanceRef]] = field(init=False, default_factory=dict)
     """Instances that vanished and whose intents may still stand on the board."""
+    _suspects: set[InstanceRef] = field(init=False, default_factory=set)
+    """Those of them that may have left a machine behind."""
     _on_the_board: Sequence[Outstanding] = field(init=False, default=())
     _asked: Asked = field(init=False, default_factory=Asked)
 
@@ -85,9 +90,12 @@ class Watcher:
         self._news[lane] = instance
         self.lanes.wake(lane)
 
-    def lost(self, ref: InstanceRef) -> None:
-        """An instance is gone: nothing may be done for it any more."""
+    def lost(self, ref: InstanceRef, last: ComputeInstance | None = None) -> None:
+        """An instance is gone: nothing may be done for it any more. *last* is how it was when it went, if
+        that was seen."""
         lane = _lane(ref)
+        if last is None or may_leave_a_machine(last):
+            self._suspects.add(ref)
         if self._known.get(lane) == ref:
             del self._known[lane]
             self._news.pop(lane, None)
@@ -116,6 +124,10 @@ class Watcher:
         """In the same lane as publishing, for an intent on its way must not land after this."""
         while refs := self._gone.get(lane):
             await self.intents.withdraw(refs[0])
+            if refs[0] in self._suspects:
+                # Whether a machine is left, only the job log can tell, and the status-writer reads it.
+                await self.intents.publish(Addressee.STATUS, Reconcile(instance=refs[0]))
+                self._suspects.discard(refs[0])
             log.info("gone, withdrew its intents", instance=str(refs[0]), uid=refs[0].uid)
             self._asked.forget(lane)
             refs.pop(0)

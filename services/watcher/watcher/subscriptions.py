@@ -37,6 +37,6 @@ async def hear(event: FeedEvent, watcher: Watcher) -> None:
         case Changed(seen):
             watcher.saw(seen.instance)
         case Gone(seen):
-            watcher.lost(seen.instance.ref)
+            watcher.lost(seen.instance.ref, seen.instance)
         case _:
             assert_never(event)

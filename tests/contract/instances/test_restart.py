@@ -32,7 +32,8 @@ async def test_a_feed_survives_a_restart_and_hears_of_what_exists_then(tmp_path:
                 first.end()
                 with running_stand_in(tmp_path) as second:
                     assert second.url == first.url
-                    async with opened(client) as anew:
+                    # A user of its own: connections to the first server may break in the middle of a request.
+                    async with connect_kube({"KUBECONFIG": str(kubeconfig)}) as user, opened(user) as anew:
                         await anew.create("after")
                         await audience.until_listed("after")
                         await anew.create("later")

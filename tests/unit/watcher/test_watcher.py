@@ -68,9 +68,9 @@ async def test_a_wake_up_of_an_instance_that_vanished_unseen_withdraws_its_inten
         world.instances._feeds.clear()
         world.instances.delete("ns", "vm")
         await world.clock.advance(61)
-        assert world.board.standing() == []
+        assert world.board.standing() == ["Reconcile vm"], "whoever reads the log shall look for a machine"
         await world.clock.advance(1000)
-        assert world.board.verbs() == ["Reconcile vm"]
+        assert world.board.verbs() == ["Reconcile vm", "Reconcile vm"]
 
 
 async def test_a_change_that_asks_for_nothing_new_is_not_asked_twice(world: World) -> None:
@@ -231,7 +231,7 @@ async def test_the_first_list_withdraws_what_stood_there_of_instances_that_are_g
     gone = InstanceRef("ns", "gone", "uid")
     await world.board.publish(Addressee.AAP, Reconcile(instance=gone))
     async with world.watching():
-        assert world.board.standing() == []
+        assert [(to, intent.instance) for to, intent in world.board.waiting] == [(Addressee.STATUS, gone)]
 
 
 async def test_a_list_does_not_withdraw_what_was_asked_after_it_was_begun(world: World) -> None:
@@ -257,7 +257,7 @@ async def test_an_instance_that_the_watch_missed_to_vanish_is_forgotten_by_the_n
         await watcher.before_the_list()
         watcher.everything_is(())
         await world.clock.advance(200)
-        assert world.board.verbs() == ["Reconcile vm"]
+        assert world.board.verbs() == ["Reconcile vm", "Reconcile vm"]
 
 
 async def test_an_intent_that_lands_while_the_list_is_read_which_lacks_its_instance_is_withdrawn(
@@ -275,7 +275,20 @@ async def test_an_intent_that_lands_while_the_list_is_read_which_lacks_its_insta
         assert world.board.standing() == ["Reconcile vm"]
         watcher.everything_is(())
         await world.settle()
-        assert world.board.standing() == []
+        assert world.board.verbs() == ["Reconcile vm", "Reconcile vm"]
+
+
+async def test_an_instance_whose_finalizer_was_taken_off_by_hand_is_looked_after_in_the_log(
+    world: World,
+) -> None:
+    async with world.watching():
+        world.create("vm")
+        await world.settle()
+        world.board.take(Addressee.STATUS)
+        world.instances.delete("ns", "vm")
+        await world.instances.set_finalizers(next(iter(world.instances.all())).instance, [])
+        await world.settle()
+        assert world.board.standing() == ["Reconcile vm"]
 
 
 async def test_only_intents_of_our_namespace_are_withdrawn(world: World) -> None:

@@ -5,7 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from cloudkit.runtime.settings.declare import setting
-from cloudkit.runtime.settings.kinds import choice, duration, nats_urls, optional, path, port, text
+from cloudkit.runtime.settings.kinds import choice, duration, integer, nats_urls, optional, path, port, text
 
 
 class LogLevel(StrEnum):
@@ -35,6 +35,14 @@ class CommonSettings:
         nats_urls,
         default="nats://127.0.0.1:4222",
         doc="Where NATS is; several servers of one cluster, separated by commas.",
+    )
+    nats_replicas: int = setting(
+        "CLOUDKIT_NATS_REPLICAS",
+        integer,
+        default="1",
+        minimum=1,
+        maximum=5,
+        doc="On how many servers NATS keeps the streams that do not exist yet; 3 in production.",
     )
     http_port: int | None = setting(
         "CLOUDKIT_HTTP_PORT",

@@ -137,11 +137,11 @@ class MemoryInstances:
         return seen.instance
 
     def _remove(self, resource: Resource) -> ComputeInstance:
-        last = self._versioned(resource)
-        del self._resources[last["metadata"]["namespace"], last["metadata"]["name"]]
-        seen = _seen(last)
-        self._tell(Gone(seen))
-        return seen.instance
+        """The write that takes the last finalizer off is never stored: the watch shows what was before it."""
+        metadata = resource["metadata"]
+        before = self._resources.pop((metadata["namespace"], metadata["name"]))
+        self._tell(Gone(_seen(self._versioned(before))))
+        return _seen({**resource, "metadata": {**metadata, "resourceVersion": str(self._version)}}).instance
 
     def _versioned(self, resource: Resource) -> Resource:
         self._version += 1

@@ -36,13 +36,19 @@ async def run(
     stdin: str = "",
     environment: Mapping[str, str] | None = None,
 ) -> Answered:
-    """Run *command*; kubectl finds *kubeconfig* by itself. Raises `TimeoutError` after a minute."""
+    """Run *command*; kubectl finds *kubeconfig* by itself, and keeps its cache beside it.
+
+    Raises `TimeoutError` after a minute.
+    """
+    ours = {"NO_PROXY": LOOPBACK}
+    if kubeconfig is not None:
+        ours |= {"KUBECONFIG": str(kubeconfig), "HOME": str(kubeconfig.parent)}
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "KUBECONFIG": str(kubeconfig or ""), "NO_PROXY": LOOPBACK, **(environment or {})},
+        env={**os.environ, **ours, **(environment or {})},
     )
     try:
         out, err = await asyncio.wait_for(process.communicate(stdin.encode()), WITHIN)

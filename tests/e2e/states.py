@@ -5,8 +5,8 @@ from cloudkit.contracts.jobs import JobState
 from e2e.sightings import IsSo
 
 
-def is_adopted(instance: ComputeInstance) -> bool:
-    return instance.adopted
+def is_progressing(instance: ComputeInstance) -> bool:
+    return instance.status.phase is Phase.PROGRESSING
 
 
 def is_ready(instance: ComputeInstance) -> bool:
@@ -15,10 +15,6 @@ def is_ready(instance: ComputeInstance) -> bool:
 
 def is_failed(instance: ComputeInstance) -> bool:
     return instance.status.phase is Phase.FAILED
-
-
-def is_deleting(instance: ComputeInstance) -> bool:
-    return instance.status.phase is Phase.DELETING
 
 
 def shows_no_failure(instance: ComputeInstance) -> bool:

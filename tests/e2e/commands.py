@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,11 +50,12 @@ async def run(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env={**os.environ, **ours, **(environment or {})},
+        start_new_session=True,
     )
     try:
         out, err = await asyncio.wait_for(process.communicate(stdin.encode()), WITHIN)
     except TimeoutError:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)  # and what it started
         await process.wait()
         raise
     return Answered(process.returncode or 0, out.decode(), err.decode())

@@ -1,11 +1,13 @@
 """The manual test scenarios of the reference document, typed into a shell with the real kubectl."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from e2e.commands import KUBECTL, run
+from e2e.commands import KUBECTL, Answered, run
 from e2e.world import World, open_world, plan
 from sandbox.aap.playbooks import Rule
 from sandbox.aap.subjects import Purpose
@@ -26,14 +28,25 @@ async def patient_world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterat
         await world.finish()
 
 
-@pytest.mark.skipif(KUBECTL is None, reason="kubectl is not installed")
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.stem)
-async def test_a_scenario_shows_what_the_document_promises(patient_world: World, scenario: Path) -> None:
+@pytest.fixture(scope="module")
+async def transcripts(patient_world: World) -> AsyncIterator[dict[Path, asyncio.Task[Answered]]]:
+    """What became of each scenario; all of them are typed at once."""
     stack = patient_world.stack
     access = {
         "AAP_URL": f"{stack.aap.url}/v2",
         "AAP_TOKEN": stack.aap.token,
         "OPERATOR_LOG": str(stack.process("aap-poller").log),
     }
-    typed = await run("bash", str(scenario), kubeconfig=stack.kubeconfig, environment=access)
+    typing = partial(run, "bash", kubeconfig=stack.kubeconfig, environment=access)
+    tasks = {scenario: asyncio.create_task(typing(str(scenario))) for scenario in SCENARIOS}
+    yield tasks
+    await asyncio.gather(*tasks.values(), return_exceptions=True)
+
+
+@pytest.mark.skipif(KUBECTL is None, reason="kubectl is not installed")
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.stem)
+async def test_a_scenario_shows_what_the_document_promises(
+    transcripts: dict[Path, asyncio.Task[Answered]], scenario: Path
+) -> None:
+    typed = await transcripts[scenario]
     assert typed.code == 0, f"{typed.out}\n{typed.err}"

@@ -25,10 +25,6 @@ POLLER = {
     "CLOUDKIT_AAP_PROVISION_TEMPLATE": "create",
     "CLOUDKIT_AAP_DEPROVISION_TEMPLATE": "delete",
 }
-NEEDED_BY = {"nats": tuple(SERVICES), "aap": ("aap-poller",), "kube": ("watcher",)}
-"""Which services are not ready without which part."""
-NAMES = {"nats": "nats", "aap": "aap", "kube": "kubernetes"}
-"""What /readyz calls it."""
 
 
 async def test_a_service_without_its_settings_lists_all_that_are_missing_and_ends() -> None:
@@ -56,21 +52,22 @@ async def test_the_provider_eda_is_refused_with_what_to_set_instead(package: str
     assert "Traceback" not in ended.err
 
 
-@pytest.mark.parametrize("part", NEEDED_BY)
-async def test_a_service_lives_but_is_not_ready_until_everything_it_needs_is_there(
-    start_world: StartWorld, part: str
+async def test_services_live_but_are_not_ready_until_everything_they_need_is_there(
+    start_world: StartWorld,
 ) -> None:
     world = await start_world(services=())
-    nats = world.stack.nats
-    await (nats.kill() if part == "nats" else world.stack.process(part).kill())
-    services = _services(world, NEEDED_BY[part])
+    nats, aap, kube = world.stack.nats, world.stack.process("aap"), world.stack.process("kube")
+    await asyncio.gather(nats.kill(), aap.kill(), kube.kill())
+    services = _services(world)
     async with asyncio.TaskGroup() as starting:
         starting.create_task(world.stack.supervisor.start(*service_commands(services)))
-        for name in services.plan.services:
-            lacks = partial(_lives_but_lacks, world, _url(services, name), NAMES[part])
-            await world.eventually(lacks, f"{name} told that it lacks {part}")
-        await (nats.start() if part == "nats" else world.stack.process(part).restart())
-    for name in services.plan.services:
+        for name in SERVICES:
+            await _until_it_lacks(world, _url(services, name), "nats")
+        await nats.start()
+        await _until_it_lacks(world, _url(services, "aap-poller"), "aap")
+        await _until_it_lacks(world, _url(services, "watcher"), "kubernetes")
+        await asyncio.gather(aap.restart(), kube.restart())
+    for name in SERVICES:
         await world.eventually(partial(_is_ready, world, _url(services, name)), f"{name} was ready")
 
 
@@ -79,7 +76,7 @@ async def test_a_service_that_is_told_to_stop_finishes_launches_and_hands_back_t
 ) -> None:
     few_at_once = {"CLOUDKIT_AAP_MAX_CONCURRENT_LAUNCHES": "2"}
     world = await start_world(replicas={"aap-poller": 2}, environment=few_at_once)
-    slow = Fault(kind=FaultKind.DELAY, method="POST", path="/launch/$", latency=1.5, times=None)
+    slow = Fault(kind=FaultKind.DELAY, method="POST", path="/launch/$", latency=1, times=None)
     await world.aap.add_faults(slow)
     vms = await asyncio.gather(*(world.create() for _ in range(12)))
     first, _ = world.stack.of("aap-poller")
@@ -110,25 +107,30 @@ async def test_every_service_counts_what_it_does(world: World) -> None:
         assert any(name.startswith("cloudkit_messages_total") for name in counted[service])
 
 
-def _services(world: World, names: tuple[str, ...]) -> Stack:
-    """The stack of *world* with the services *names*, which do not run yet; each has a port known before."""
-    ports = dict(zip(names, free_ports(len(names)), strict=True))
+def _services(world: World) -> Stack:
+    """The stack of *world* with all services, which do not run yet; each has a port known before."""
+    ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
     settings = {name: {PORT: str(port)} for name, port in ports.items()}
-    return replace(world.stack, plan=replace(world.stack.plan, services=names, environment_of=settings))
+    with_services = replace(world.stack.plan, services=tuple(SERVICES), environment_of=settings)
+    return replace(world.stack, plan=with_services)
 
 
 def _url(services: Stack, name: str) -> str:
     return f"http://127.0.0.1:{services.plan.environment_of[name][PORT]}"
 
 
-async def _lives_but_lacks(world: World, url: str, part: str) -> bool:
-    try:
-        lives, ready = [await world.http.get(f"{url}/{page}") for page in ("livez", "readyz")]
-    except httpx.TransportError:
-        return False  # it does not listen yet
-    assert lives.status_code == 200
-    assert ready.status_code == 503
-    return bool(ready.json().get(part, "ok") != "ok")
+async def _until_it_lacks(world: World, url: str, part: str) -> None:
+    """Wait until who answers at *url* lives, is not ready, and says that *part* is missing."""
+
+    async def lives_but_lacks() -> bool:
+        try:
+            lives, ready = [await world.http.get(f"{url}/{page}") for page in ("livez", "readyz")]
+        except httpx.TransportError:
+            return False  # it does not listen yet
+        assert (lives.status_code, ready.status_code) == (200, 503), ready.text
+        return bool(ready.json().get(part, "ok") != "ok")
+
+    await world.eventually(lives_but_lacks, f"/readyz named {part}")
 
 
 async def _is_ready(world: World, url: str) -> bool:

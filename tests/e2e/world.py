@@ -137,7 +137,7 @@ FAST = {
     "CLOUDKIT_AAP_CANCEL_GRACE": "500ms",
     "CLOUDKIT_AAP_STATUS_POLL_INTERVAL": "1s",
     "CLOUDKIT_AAP_SWEEP_INTERVAL": "200ms",
-    "CLOUDKIT_RETRY_BASE": "1s",
+    "CLOUDKIT_RETRY_BASE": "500ms",
 }
 """What is worth waiting for in production, in a hurry."""
 SHORT_JOBS = ("--job-seconds=0.4", "--pending-seconds=0.1", "--waiting-seconds=0.1", "--cancel-seconds=0.3")

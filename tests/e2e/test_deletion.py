@@ -45,7 +45,7 @@ async def test_a_job_is_canceled_before_the_machine_is_removed(world: World, sta
         "finish deprovision",
     ]
     ended, next_launch = audit[2].at, audit[3].at
-    assert (next_launch - ended).total_seconds() >= 0.5  # the grace that these tests set
+    assert (next_launch - ended).total_seconds() >= 0.3  # the grace that these tests set
 
 
 async def test_a_failed_instance_says_which_task_failed_and_its_leftovers_are_removed(world: World) -> None:

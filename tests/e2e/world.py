@@ -134,13 +134,18 @@ class World:
 
 StartWorld = Callable[..., Awaitable[World]]
 FAST = {
-    "CLOUDKIT_AAP_CANCEL_GRACE": "500ms",
+    "CLOUDKIT_AAP_CANCEL_GRACE": "300ms",
     "CLOUDKIT_AAP_STATUS_POLL_INTERVAL": "1s",
     "CLOUDKIT_AAP_SWEEP_INTERVAL": "200ms",
     "CLOUDKIT_RETRY_BASE": "500ms",
 }
 """What is worth waiting for in production, in a hurry."""
-SHORT_JOBS = ("--job-seconds=0.4", "--pending-seconds=0.1", "--waiting-seconds=0.1", "--cancel-seconds=0.3")
+SHORT_JOBS = (
+    "--job-seconds=0.15",
+    "--pending-seconds=0.05",
+    "--waiting-seconds=0.05",
+    "--cancel-seconds=0.2",
+)
 
 
 def plan(
@@ -150,7 +155,11 @@ def plan(
     replicas: Mapping[str, int] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Plan:
-    """A stack in which everything goes fast. `CLOUDKIT_E2E_KUBECONFIG` names a real cluster to use."""
+    """A stack in which everything goes fast.
+
+    The environment's CLOUDKIT_E2E_KUBECONFIG names a real cluster to use in place of the stand-in: one that
+    has our CRD, and a kubeconfig with a token.
+    """
     cluster = os.environ.get("CLOUDKIT_E2E_KUBECONFIG")
     return Plan(
         directory=directory,

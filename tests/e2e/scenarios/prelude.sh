@@ -2,7 +2,7 @@
 #
 # They need KUBECONFIG, AAP_URL (ends with /v2), AAP_TOKEN, and OPERATOR_LOG: the log of cloudkit-aap-poller.
 set -euo pipefail
-trap 'jobs -p | xargs -r kill 2>/dev/null' EXIT # whoever gives up leaves nothing running
+trap 'kill $(jobs -pr) 2>/dev/null || true' EXIT # whoever gives up leaves nothing running
 
 WITHIN=${WITHIN:-40} # seconds that anything may take
 

@@ -40,7 +40,8 @@ TRY_AGAIN_AFTER = 0.5
 class Subscription(Generic[T]):
     """Which messages go to *handler*, one at a time each, *in_flight* of them at once.
 
-    *ack_wait* is in seconds; a handler may take longer, the server is told that it still works.
+    *ack_wait* is how long (seconds) after the death of this process another gets its messages; a handler
+    may take longer, the server is told that it still works.
     """
 
     stream: str
@@ -49,7 +50,7 @@ class Subscription(Generic[T]):
     read: Callable[[bytes], T]
     handler: Callable[[Received[T]], Awaitable[Answer]]
     in_flight: int = 64
-    ack_wait: float = 30.0
+    ack_wait: float = 10.0
 
     async def answers(self, received: Sequence[Received[T]]) -> Sequence[Answer]:
         return [await self.handler(each) for each in received]
@@ -69,7 +70,7 @@ class BatchSubscription(Generic[T]):
     handler: Callable[[Sequence[Received[T]]], Awaitable[Sequence[Answer]]]
     size: int = 100
     every: float = 1.0
-    ack_wait: float = 30.0
+    ack_wait: float = 10.0
 
 
 async def deliver(

@@ -16,7 +16,7 @@ from typing import assert_never
 
 import structlog
 
-from aap_poller.claiming import DELAYED_AGAIN_AFTER, Claiming, Launchable
+from aap_poller.claiming import Claiming, Launchable
 from aap_poller.controller import Template
 from aap_poller.log_lines import names
 from aap_poller.lost_log import LostLog
@@ -38,6 +38,8 @@ from cloudkit.runtime.ports import Clock, Intents, JobLog, Position
 log = structlog.get_logger(__name__)
 
 BUSY_AGAIN_AFTER = 2.0
+OBSTACLE_AGAIN_AFTER = 5.0
+"""In seconds; no request to AAP is spent on finding out that nothing has changed."""
 STOPPING_AGAIN_AFTER = 1.0
 CONFLICT_AGAIN_AFTER = 0.1
 WAITING_PER_SLOT = 3
@@ -148,7 +150,7 @@ class Launching:
     async def _delay(self, intent: Launchable, verdict: Free, at: Position, problem: Problem) -> Answer:
         """Say on the resource why nothing is launched."""
         await self.records.delay(intent.instance, verdict.record, at, problem)
-        return Later(DELAYED_AGAIN_AFTER, problem.message)
+        return Later(OBSTACLE_AGAIN_AFTER, problem.message)
 
     async def _template(self, intent: Launchable, at: Position) -> Template | Problem:
         """What to launch, or why nothing can be: found out before a number is claimed."""

@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 CLOCKS_DIFFER_BY = timedelta(minutes=15)
 """At most: AAP's and ours."""
 LAUNCH_LOST = "LaunchLost"
-FIRST_LOOK_AFTER = 15.0
+FIRST_LOOK_AFTER = 5.0
 """A launch that goes well needs no look at all; in seconds."""
 LOOK_AGAIN_AFTER, LOOK_AGAIN_WITHIN = 5.0, 30.0
 

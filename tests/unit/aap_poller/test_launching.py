@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from aap_poller.claiming import DELAYED_AGAIN_AFTER
+from aap_poller.launching import OBSTACLE_AGAIN_AFTER
 from cloudkit.contracts.errors import Forbidden, Refused, Unanswered, Unauthorized, Unreachable
 from cloudkit.contracts.events import JobEventName
 from cloudkit.contracts.jobs import JobState, JobType, Provider
@@ -107,7 +108,7 @@ async def test_a_long_outage_is_told_once_and_claims_nothing(world: World, repli
         await replica.sweep.once()
     for _ in range(50):
         answer = await replica.launch(world.provision())
-    assert answer == Later(DELAYED_AGAIN_AFTER, "connection refused")
+    assert answer == Later(OBSTACLE_AGAIN_AFTER, "connection refused")
     assert world.story == ["delayed"]
     await replica.sweep.once()
     assert await replica.launch(world.provision()) == DONE

@@ -26,7 +26,7 @@ async def claim(world: World) -> JobEvent:
 
 
 async def test_a_young_claim_is_left_to_its_launch(world: World, replica: Replica, claim: JobEvent) -> None:
-    assert await replica.recover(claim, age=1) == Later(15.0, "its launch may still be under way")
+    assert await replica.recover(claim, age=1) == Later(5.0, "its launch may still be under way")
     assert world.aap.calls == []
 
 

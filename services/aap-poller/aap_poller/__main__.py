@@ -5,24 +5,12 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from aap_poller.claiming import Claiming
+from aap_poller.assembly import Surroundings, assemble
 from aap_poller.exchange import Exchange
-from aap_poller.following import Following
-from aap_poller.handlers import Handlers
 from aap_poller.http_controller import HttpController
-from aap_poller.launching import Launching, Slots
-from aap_poller.lost_log import LostLog
 from aap_poller.presence import Presence
-from aap_poller.records import Records
-from aap_poller.recovery import Recovery
-from aap_poller.search import Search
 from aap_poller.settings import Settings
-from aap_poller.stopping import Stopping
-from aap_poller.subscriptions import subscriptions
-from aap_poller.sweep import Sweep
-from aap_poller.templates import Templates
 from cloudkit.contracts.errors import Misconfigured
-from cloudkit.contracts.jobs import JobType
 from cloudkit.runtime.delivery import deliver
 from cloudkit.runtime.service import Shell, run_service
 from cloudkit.runtime.wiring import open_bus
@@ -32,46 +20,15 @@ QUESTIONS_AT_ONCE = 20
 
 
 async def build(settings: Settings, shell: Shell) -> None:
-    """Wire everything together and start the loops."""
-    clock, health = shell.clock, shell.health
-    presence = Presence(health)
+    """Connect, wire everything together and start the loops."""
+    presence = Presence(shell.health)
     aap = await open_aap(settings, shell)
     bus = await shell.enter(open_bus(settings, shell, service="aap-poller"))
-    names = {
-        JobType.PROVISION: settings.provision_template,
-        JobType.DEPROVISION: settings.deprovision_template,
-    }
-    templates = Templates(aap, clock, names)
-    records = Records(bus.jobs, aap, clock)
-    stopping = Stopping(bus.jobs, aap, records, clock)
-    recovery = Recovery(
-        log=bus.jobs,
-        intents=bus.intents,
-        clock=clock,
-        records=records,
-        templates=templates,
-        search=Search(aap),
-        lost_answer_timeout=settings.lost_answer_timeout,
-    )
-    launching = Launching(
-        log=bus.jobs,
-        intents=bus.intents,
-        clock=clock,
-        records=records,
-        presence=presence,
-        templates=templates,
-        lost_log=LostLog(bus.jobs, aap, records, templates, settings.lost_answer_timeout),
-        stopping=stopping,
-        claiming=Claiming(bus.jobs, aap, clock, records, templates, recovery, presence),
-        slots=Slots(settings.concurrent_launches),
-        cancel_grace=settings.cancel_grace,
-    )
-    following = Following(bus.jobs, bus.intents, aap, records, stopping, settings.status_poll_interval)
-    handlers = Handlers(bus.intents, launching, following)
-    for subscription in subscriptions(handlers, recovery, following, launches=launching.slots.most):
+    around = Surroundings(jobs=bus.jobs, intents=bus.intents, aap=aap, clock=shell.clock, health=shell.health)
+    poller = assemble(settings, around, presence)
+    for subscription in poller.subscriptions:
         shell.spawn(subscription.durable, deliver(bus, subscription, stopping=shell.stopping))
-    sweep = Sweep(bus.jobs, aap, clock, records, templates, presence, health, settings.sweep_interval)
-    shell.spawn("sweep", sweep.run(shell.stopping))
+    shell.spawn("sweep", poller.sweep.run(shell.stopping))
 
 
 async def open_aap(settings: Settings, shell: Shell) -> HttpController:

@@ -1,0 +1,79 @@
+"""Whether everything has come to rest: what is missing for that, in words, as I6 tells it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cloudkit.contracts.events import read_event
+from cloudkit.contracts.instance import ComputeInstance, Phase
+from cloudkit.contracts.jobs import JobRecord
+from cloudkit.contracts.subjects import DEAD_LETTERS, INTENTS, JOBS
+from cloudkit.runtime.jetstream import Stored
+from simulation import aap, bus
+from simulation.invariants import Invariants
+from simulation.kubernetes import ApiServer
+from simulation.users import NAMESPACE
+
+OURS_OF = {"successful": "Succeeded", "failed": "Failed", "error": "Failed", "canceled": "Canceled"}
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """Looks at the servers, behind everybody's back."""
+
+    names: tuple[str, ...]
+    kube: ApiServer
+    aap: "aap.Server"
+    bus: "bus.Server"
+    invariants: Invariants
+
+    def missing_until_ready(self) -> Iterator[str]:
+        """Why not every instance is ready, with a status that says what AAP says."""
+        for name in self.names:
+            instance = self.kube.now(NAMESPACE, name)
+            if instance is None or instance.status.phase is not Phase.READY or instance.deleting:
+                yield f"{name} is {'gone' if instance is None else instance.status.phase}"
+            else:
+                yield from self._lies(instance)
+        yield from self._left_over()
+
+    def missing_until_gone(self) -> Iterator[str]:
+        """Why not everything is gone, with nothing left behind."""
+        for seen in self.kube.all():
+            yield f"{seen.instance.ref} is still {seen.instance.status.phase}"
+        yield from self._left_over()
+        for machine in self.aap.present().machines:
+            if machine.uid not in self.invariants.forced:
+                yield f"the machine of {machine.name} {machine.uid} is left, made by job {machine.job}"
+
+    def _lies(self, instance: ComputeInstance) -> Iterator[str]:
+        if instance.status.observed_generation != instance.metadata.generation:
+            yield f"{instance.ref}'s status is about an older spec"
+        for record in instance.status.jobs:
+            if not record.closed and record is instance.status.jobs[-1]:
+                yield f"{instance.ref}'s job {record.number} is {record.state}"
+            elif (truth := self._truth(instance, record)) not in (None, record.state):
+                yield f"{instance.ref}'s job {record.number} is {record.state}, in AAP {truth}"
+
+    def _truth(self, instance: ComputeInstance, record: JobRecord) -> str | None:
+        """What AAP says of a job, if it has not forgotten it."""
+        job = self.aap.present().jobs.get(int(record.job_id or 0))
+        ref = instance.ref
+        if job is None or job.subject.number != f"{ref}/{ref.uid}/{record.number}":
+            return None
+        return OURS_OF.get(job.status, "open")
+
+    def _left_over(self) -> Iterator[str]:
+        for stored in self.bus.streams[INTENTS].messages.values():
+            yield f"an intent is left: {stored.subject} {stored.data[:80].decode()}"
+        for stored in self.bus.streams[DEAD_LETTERS].messages.values():
+            yield f"a dead letter: {stored.subject} {stored.headers.get('Cloudkit-Reason')}"
+        last_of = {stored.subject.split(".", 4)[3]: stored for stored in self._log()}
+        for name, stored in last_of.items():
+            event = read_event(stored.data)
+            if not event.closed:
+                yield f"{name}'s last event is {event.event} {event.job.number}"
+        for job in self.aap.present().jobs.active():
+            yield f"AAP still runs {job.subject.number} ({job.id})"
+
+    def _log(self) -> list[Stored]:
+        return list(self.bus.streams[JOBS].messages.values())

@@ -1,0 +1,169 @@
+"""What must always hold, checked whenever anything happens, with the excuses that there are.
+
+I1  at most one job is active for a name            I4  the finalizer goes last: after a cleanup
+I2  no provision once its cleanup was launched      I5  records never go back; nothing is launched
+I3  a job number is launched once                       for an instance long gone
+"""
+
+from collections import defaultdict
+from collections.abc import Callable
+
+from cloudkit.contracts.events import JobEventName, read_event
+from cloudkit.contracts.instance import ComputeInstance
+from cloudkit.contracts.jobs import JobRecord
+from sandbox.aap.audit import AuditEntry, AuditEvent
+from sandbox.aap.subjects import Purpose
+from simulation.aap import LINGERS
+from simulation.history import History
+from simulation.hosts import Process
+
+LATE, LATE_AFTER_BLINDNESS = 180.0, 430.0
+"""Seconds after an instance was gone in which a launch may still go out; the second if no watcher could
+see it go for a part of them: then the last intent is only held up by its age."""
+
+
+class Invariants:
+    """Hears of everything that happens; *time* is virtual."""
+
+    def __init__(self, history: History, time: Callable[[], float]) -> None:
+        self._history = history
+        self._time = time
+        self.lost_logs: list[float] = []
+        self.forgotten: list[float] = []
+        """When AAP forgot jobs: it was purged, or restored."""
+        self.blind_at = -1.0
+        """When a watcher was last down, paused or cut off."""
+        self.forced: set[str] = set()
+        """Uids whose finalizer a person took off."""
+        self.restored: set[str] = set()
+        """Uids whose status is about to be overwritten from a backup."""
+        self.launches: list[AuditEntry] = []
+        self._launched_at: dict[int, float] = {}
+        self._claimed_at: dict[str, list[float]] = defaultdict(list)
+        self._active: dict[tuple[str, str], dict[int, AuditEntry]] = defaultdict(dict)
+        self._canceled_at: dict[tuple[str, str], float] = {}
+        self._cleaned: set[str] = set()
+        self._gone_at: dict[str, float] = {}
+        self._seen: dict[str, dict[int, JobRecord]] = {}
+
+    # -- the log
+
+    def appended(self, process: Process, subject: str, body: bytes) -> None:
+        if not subject.startswith("cloudkit.job."):
+            self._history.tell(str(process), f"publishes {body[:30].decode()}… to {subject}")
+            return
+        event = read_event(body)
+        job = event.job
+        key = f"{event.instance}/{event.instance.uid}/{job.number}"
+        self._history.tell(
+            str(process), f"appends {event.event} {job.type} {key} rev {job.revision} id {job.job_id or '-'}"
+        )
+        if event.event is JobEventName.CLAIMED:
+            self._claimed_at[key].append(self._time())
+
+    # -- AAP
+
+    def happened(self, entry: AuditEntry) -> None:
+        """*entry* is new in AAP's audit log."""
+        what = f"{entry.event} {entry.purpose} {entry.cloudkit_job} id {entry.job} {entry.status}"
+        self._history.tell("AAP", what)
+        active = self._active[entry.namespace, entry.name]
+        match entry.event:
+            case AuditEvent.RESTORE:
+                self._active.clear()
+                self.forgotten.append(self._time())
+            case AuditEvent.LAUNCH:
+                self._check_launch(entry, active)
+                active[entry.job] = entry
+                self.launches.append(entry)
+                self._launched_at[entry.sequence] = self._time()
+                self._history.counts["jobs launched"] += 1
+            case AuditEvent.FINISH | AuditEvent.PURGE:
+                active.pop(entry.job, None)
+                if entry.event is AuditEvent.PURGE:
+                    self.forgotten.append(self._time())
+                if entry.status == "canceled":
+                    self._canceled_at[entry.namespace, entry.name] = entry.at.timestamp()
+                if (entry.purpose, entry.status) == (Purpose.DEPROVISION, "successful"):
+                    self._cleaned.add(entry.uid)
+
+    def _check_launch(self, launch: AuditEntry, active: dict[int, AuditEntry]) -> None:
+        same = [one for one in self.launches if one.cloudkit_job == launch.cloudkit_job]
+        excused = bool(same) and self._excused(launch, same)
+        if same and not excused:
+            self._history.violated("I3", f"{launch.cloudkit_job} launched twice: {same[0].job}, {launch.job}")
+        beside = [one for one in active.values() if not (excused and one in same)]
+        if beside:
+            others = ", ".join(f"{one.cloudkit_job} ({one.job})" for one in beside)
+            self._history.violated("I1", f"{launch.cloudkit_job} ({launch.job}) launched beside {others}")
+        place = launch.namespace, launch.name
+        if not same and launch.at.timestamp() - self._canceled_at.get(place, 0.0) < LINGERS:
+            self._history.violated("I1", f"{launch.cloudkit_job} launched while a canceled playbook goes on")
+        if launch.purpose is Purpose.PROVISION and any(
+            one.uid == launch.uid and one.purpose is Purpose.DEPROVISION for one in self.launches
+        ):
+            self._history.violated("I2", f"{launch.cloudkit_job} provisions after a cleanup")
+        if launch.uid in self._gone_at:
+            self._check_lateness(launch)
+
+    def _excused(self, launch: AuditEntry, same: list[AuditEntry]) -> bool:
+        """The log was lost since the number was first claimed, and with it the claim; or AAP forgot jobs
+        since, so that looking for the first launch could not find it."""
+        claimed = self._claimed_at[launch.cloudkit_job]
+        since = min([self._launched_at[one.sequence] for one in same] + claimed)
+        return any(since <= at for at in (*self.lost_logs, *self.forgotten))
+
+    def _check_lateness(self, launch: AuditEntry) -> None:
+        gone = self._gone_at[launch.uid]
+        late = self._time() - gone
+        if late > (LATE if self.blind_at < gone else LATE_AFTER_BLINDNESS):
+            self._history.violated("I5", f"{launch.cloudkit_job} launched {late:.0f} s after it was gone")
+
+    # -- Kubernetes
+
+    def written(self, instance: ComputeInstance, gone: bool) -> None:
+        """*instance* has changed, or was removed."""
+        jobs = " ".join(f"{job.number}{job.type[0]}:{job.state}" for job in instance.status.jobs)
+        state = "gone" if gone else "deleting" if instance.deleting else "there"
+        ref = instance.ref
+        self._history.tell(
+            "Kubernetes",
+            f"{ref} {ref.uid[-4:]} v{instance.metadata.resource_version} {state} "
+            f"gen {instance.metadata.generation} fin {len(instance.metadata.finalizers)} "
+            f"{instance.status.phase or '-'} [{jobs}]",
+        )
+        self._check_records(instance)
+        if gone:
+            self._gone_at[ref.uid] = self._time()
+            self._check_release(instance)
+
+    def _check_records(self, instance: ComputeInstance) -> None:
+        uid = instance.metadata.uid
+        before = {} if uid in self.restored else self._seen.get(uid, {})
+        now = {job.number: job for job in instance.status.jobs}
+        for number, job in now.items():
+            if (old := before.get(number)) is not None and _went_back(old, job):
+                what = f"record {uid}/{number} went back from {_brief(old)} to {_brief(job)}"
+                self._history.violated("I5", what)
+        self._seen[uid] = now
+
+    def _check_release(self, instance: ComputeInstance) -> None:
+        uid = instance.metadata.uid
+        launched = [one for one in self.launches if one.uid == uid]
+        if uid in self.forced or not launched:
+            return
+        if uid not in self._cleaned:
+            self._history.violated("I4", f"{instance.ref} {uid} released without a successful cleanup")
+        active = self._active[instance.ref.namespace, instance.ref.name].values()
+        if running := [one.job for one in active if one.uid == uid]:
+            self._history.violated("I4", f"{instance.ref} {uid} released while {running} run")
+
+
+def _went_back(old: JobRecord, new: JobRecord) -> bool:
+    if old.closed:
+        return (old.state, old.job_id, old.revision) != (new.state, new.job_id, new.revision)
+    return new.revision < old.revision
+
+
+def _brief(job: JobRecord) -> str:
+    return f"{job.type} {job.state} revision {job.revision} id {job.job_id}"

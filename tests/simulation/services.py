@@ -1,0 +1,109 @@
+"""The real services, wired by their own assemblies as their ``__main__`` does, on ports of the simulation."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from aap_poller.assembly import Surroundings
+from aap_poller.assembly import assemble as assemble_poller
+from aap_poller.presence import Presence
+from aap_poller.settings import Settings as PollerSettings
+from cloudkit.runtime.delivery import BatchSubscription, Subscription
+from cloudkit.runtime.health import Health
+from cloudkit.runtime.kube import KubeInstances
+from cloudkit.runtime.settings import read_settings
+from simulation import aap, bus, kubernetes
+from simulation.faults import Dice
+from simulation.hosts import Process
+from simulation.loop import VirtualLoop
+from simulation.network import Network
+from status_writer.assembly import assemble as assemble_writer
+from status_writer.settings import Settings as WriterSettings
+from watcher.assembly import assemble as assemble_watcher
+from watcher.settings import Settings as WatcherSettings
+from watcher.subscriptions import listen
+
+POLLS_EVERY = 5.0
+"""Instead of every half second, so that a run takes less time of ours."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """Boots a service in a process, with the settings in *environ*."""
+
+    loop: VirtualLoop
+    dice: Dice
+    network: Network
+    bus: "bus.Server"
+    kube: "kubernetes.ApiServer"
+    aap: "aap.Server"
+    environ: Mapping[str, str]
+
+    @property
+    def table(self) -> dict[str, Callable[[Process], None]]:
+        """Each service by its name."""
+        return {
+            "watcher": self.boot_watcher,
+            "aap-poller": self.boot_poller,
+            "status-writer": self.boot_writer,
+        }
+
+    def boot_watcher(self, process: Process) -> None:
+        feed, watcher = assemble_watcher(
+            read_settings(WatcherSettings, self.environ),
+            kube=self._kube(process),
+            intents=bus.bus_of(self.bus, self.network, process, "watcher").intents,
+            clock=process.host.clock,
+            health=Health(),
+            random=self.dice.random,
+        )
+
+        async def live() -> None:
+            async with watcher.lanes.working():
+                await listen(feed, watcher, stopping=asyncio.Event())
+
+        self.loop.create_task(live(), context=process.context)
+
+    def boot_poller(self, process: Process) -> None:
+        opened = bus.bus_of(self.bus, self.network, process, "aap-poller")
+        health = Health()
+        around = Surroundings(
+            jobs=opened.jobs,
+            intents=opened.intents,
+            aap=aap.SimulatedAap(self.aap, self.network, self.dice, process),
+            clock=process.host.clock,
+            health=health,
+        )
+        poller = assemble_poller(read_settings(PollerSettings, self.environ), around, Presence(health))
+        for subscription in poller.subscriptions:
+            if isinstance(subscription, BatchSubscription):
+                self._deliver(opened, process, replace(subscription, every=POLLS_EVERY))
+            else:
+                self._deliver(opened, process, subscription)
+        self.loop.create_task(poller.sweep.run(asyncio.Event()), context=process.context)
+
+    def boot_writer(self, process: Process) -> None:
+        opened = bus.bus_of(self.bus, self.network, process, "status-writer")
+        writer, subscriptions = assemble_writer(
+            read_settings(WriterSettings, self.environ),
+            instances=KubeInstances(self._kube(process)),
+            jobs=opened.jobs,
+            clock=process.host.clock,
+        )
+        for subscription in subscriptions:
+            self._deliver(opened, process, subscription)
+
+        async def live() -> None:
+            async with writer.lanes.working():
+                await asyncio.Event().wait()
+
+        self.loop.create_task(live(), context=process.context)
+
+    def _kube(self, process: Process) -> kubernetes.SimulatedKube:
+        return kubernetes.SimulatedKube(self.kube, self.network, self.loop, self.dice, process)
+
+    def _deliver(
+        self, opened: Any, process: Process, subscription: Subscription[Any] | BatchSubscription[Any]
+    ) -> None:
+        bus.deliver(opened, self.bus, process, subscription)

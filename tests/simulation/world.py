@@ -1,0 +1,142 @@
+"""One run: the real services on hosts of their own, in a world that one seed decides, until everything has
+come to rest.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+from itertools import chain
+from random import Random
+
+from cloudkit.contracts.instance import ComputeInstance
+from simulation import aap, bus, kubernetes
+from simulation.convergence import Convergence
+from simulation.faults import Dice
+from simulation.history import History
+from simulation.hosts import Host, HostClock
+from simulation.invariants import Invariants
+from simulation.loop import Uncollected, VirtualLoop
+from simulation.nemesis import Nemesis
+from simulation.network import Network
+from simulation.services import Services
+from simulation.users import Users
+from unit.aap_poller.aap import CREATE, DELETE
+
+CHAOS = 3000.0
+"""For how long there are faults, in seconds; after that everything must come to rest."""
+REST_WITHIN = 4000.0
+"""A change that a watch dropped is noticed when the watcher lists again, within half an hour; then jobs of
+400 s may still have to run one after the other."""
+LOOK_EVERY = 10.0
+ENVIRON = {
+    "CLOUDKIT_PROVISIONING_PROVIDER": "aap",
+    "CLOUDKIT_RETRY_BASE": "20s",
+    "CLOUDKIT_RETRY_MAX": "60s",
+    "CLOUDKIT_AAP_URL": "https://aap/api/controller",
+    "CLOUDKIT_AAP_TOKEN": "token",
+    "CLOUDKIT_AAP_PROVISION_TEMPLATE": CREATE,
+    "CLOUDKIT_AAP_DEPROVISION_TEMPLATE": DELETE,
+}
+SKEWS = (0.0, 0.0, 0.5, -2.0, 30.0, -45.0, 180.0, -240.0)
+"""How wrong the clocks of hosts are, in seconds."""
+REPLICAS = (1, 1, 2, 2, 3)
+
+
+class World:
+    """Everything there is. The same *seed* always leads to the same history."""
+
+    def __init__(self, seed: int, *, bug: str = "") -> None:
+        random.seed(seed)  # for libraries that have no generator of their own, as stamina
+        self.random = Random(seed)
+        self.loop = VirtualLoop()  # type: ignore[abstract]  # what it lacks is about I/O
+        self.history = History(self.loop.time)
+        self.dice = Dice(self.random, self.history)
+        self.invariants = Invariants(self.history, self.loop.time)
+        self.network = Network(self.loop, self.dice)
+        self.kube = kubernetes.ApiServer(self._clock(), self._written)
+        self.aap = aap.Server(self._clock(), self.dice, self.invariants.happened)
+        self.bus = bus.Server(self.loop, self.dice, self._clock(), self.invariants.appended)
+        self.names = tuple(f"vm-{letter}" for letter in "abcd"[: self.random.randint(2, 4)])
+        self.hosts = self._hosts()
+        self.users = Users(
+            self.names, self.loop, self.dice, self.history, self.kube, self.aap, self.invariants
+        )
+        self.convergence = Convergence(self.names, self.kube, self.aap, self.bus, self.invariants)
+        self.nemesis = Nemesis(
+            self.hosts,
+            self.loop,
+            self.dice,
+            self.history,
+            self.network,
+            self.bus,
+            self.kube,
+            self.aap,
+            self.invariants,
+        )
+
+    def run(self) -> History:
+        """Live through it all."""
+        with Uncollected():
+            for host in self.hosts:
+                host.start()
+            self.loop.run_until(CHAOS)
+            self._calm_down()
+            self._rest(self.convergence.missing_until_ready)
+            self.users.delete_everything()
+            self._rest(self.convergence.missing_until_gone)
+            self._tell_of_bugs()
+            self._end()
+        return self.history
+
+    def _calm_down(self) -> None:
+        self.history.tell("world", "no faults any more")
+        self.dice.calm = True
+        self.network.away.clear()
+        for host in self.hosts:
+            host.wake()
+        self.users.look_after_everything()
+
+    def _rest(self, missing: Callable[[], Iterator[str]]) -> None:
+        """Wait until nothing is *missing*; I6 is that this comes."""
+        until = self.loop.time() + REST_WITHIN
+        while self.loop.time() < until:
+            self.loop.run_until(self.loop.time() + LOOK_EVERY)
+            if next(missing(), None) is None:
+                return
+        for what in chain(missing()):
+            self.history.violated("I6", what)
+
+    def _tell_of_bugs(self) -> None:
+        for crash in self.loop.crashes:
+            if "handle" in crash:
+                self.history.violated("bug", repr(crash.get("exception")))
+
+    def _end(self) -> None:
+        """Leave nothing behind that would be told of later, somewhere else."""
+        self.history.close()
+        for host in self.hosts:
+            for process in host.processes:
+                process.let_go(self.loop)
+        self.loop.end()
+
+    def _clock(self) -> HostClock:
+        skew = self.random.choice(SKEWS)
+        return HostClock(self.loop, skew=skew, counts_from=self.random.uniform(0, 1e6))
+
+    def _hosts(self) -> list[Host]:
+        environ = ENVIRON | {
+            "CLOUDKIT_AAP_SWEEP_INTERVAL": self.random.choice(("5s", "10s", "30s")),
+            "CLOUDKIT_MAX_JOB_HISTORY": self.random.choice(("2", "4", "10")),
+        }
+        services = Services(self.loop, self.dice, self.network, self.bus, self.kube, self.aap, environ)
+        return [
+            Host(f"{name}-{number}", self.loop, self._clock(), boot)
+            for name, boot in services.table.items()
+            for number in range(1, self.random.choice(REPLICAS) + 1)
+        ]
+
+    def _written(self, instance: ComputeInstance, gone: bool) -> None:
+        self.aap.present()
+        watchers = [host for host in self.hosts if host.name.startswith("watcher")]
+        if not all(host.up for host in watchers) or self.network.away:
+            self.invariants.blind_at = self.loop.time()
+        self.invariants.written(instance, gone)

@@ -19,8 +19,8 @@ LAUNCH_TAKES = timedelta(seconds=15)
 
 
 class Free(msgspec.Struct, frozen=True):
-    """The number may be claimed with ``record``. ``after_cancel`` is the canceled job that came
-    before: AAP may say so a moment before its playbook has stopped."""
+    """The number may be claimed with ``record``. ``after_cancel`` is the canceled job that had the
+    machine, or its name, before: AAP may say so a moment before its playbook has stopped."""
 
     record: JobRecord
     after_cancel: JobRecord | None = None
@@ -77,8 +77,8 @@ def judge(
         return Stale(f"the next number is {expected}, not {intent.number}")
     if isinstance(intent, Provision) and _cleanup_began(intent, of_uid):
         return Stale("it is being deleted: nothing is provisioned any more")
-    canceled = last is not None and last.state is JobState.CANCELED
-    return Free(first_record(intent, of_uid, provider=provider, now=now), last if canceled else None)
+    record = first_record(intent, of_uid, provider=provider, now=now)
+    return Free(record, after_cancel=_canceled(foreign.job if foreign else None) or _canceled(last))
 
 
 def last_job(intent: ProviderIntent, of_uid: JobEvent | None) -> JobRecord | None:
@@ -135,6 +135,10 @@ def _is_under_way(of_uid: JobEvent | None, now: datetime) -> bool:
 
 def _is_delayed(of_uid: JobEvent | None, last: JobRecord) -> bool:
     return of_uid is not None and of_uid.job is last and of_uid.event is JobEventName.DELAYED
+
+
+def _canceled(job: JobRecord | None) -> JobRecord | None:
+    return job if job is not None and job.state is JobState.CANCELED else None
 
 
 def _cleanup_began(intent: ProviderIntent, of_uid: JobEvent | None) -> bool:

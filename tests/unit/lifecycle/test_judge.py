@@ -85,6 +85,12 @@ CASES: dict[str, tuple[Launchable, JobEvent | None, JobEvent | None, str]] = {
         "free 2",
     ),
     "a number that was taken is never taken again": (to_provision(1), happened(provision(1)), None, "stale"),
+    "a canceled job of an earlier life may still be stopping": (
+        to_provision(1),
+        None,
+        happened(provision(4, CANCELED), of=EARLIER),
+        "free 1 after cancel of 4",
+    ),
     "a number that skips one is stale": (to_provision(3), happened(provision(1)), None, "stale"),
     "a claim that nobody resolved keeps its number": (to_provision(1), claimed(provision(1)), None, "stale"),
     "a launch that is under way is waited for": (

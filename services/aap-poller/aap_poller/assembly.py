@@ -79,7 +79,7 @@ def assemble(settings: Settings, around: Surroundings, presence: Presence) -> Po
         cancel_grace=settings.cancel_grace,
     )
     following = Following(log, around.intents, aap, records, stopping, settings.status_poll_interval)
-    handlers = Handlers(around.intents, launching, following)
+    handlers = Handlers(around.intents, clock, launching, following)
     return Poller(
         subscriptions(handlers, recovery, following, launches=launching.slots.most),
         Sweep(log, aap, clock, records, templates, presence, around.health, settings.sweep_interval),

@@ -19,7 +19,7 @@ from cloudkit.contracts.intents import (
 )
 from cloudkit.contracts.subjects import Addressee
 from cloudkit.runtime.answers import DONE, Answer, Never, Received
-from cloudkit.runtime.ports import Intents
+from cloudkit.runtime.ports import Clock, Intents
 
 log = structlog.get_logger(__name__)
 
@@ -32,19 +32,20 @@ class Handlers:
     """One method for every kind of message that is handled one at a time."""
 
     intents: Intents
+    clock: Clock
     launching: Launching
     following: Following
 
     async def intent(self, message: Received[Intent]) -> Answer:
         """Carry out what the watcher asks for."""
-        intent = message.body
-        if message.age > INTENT_IS_GOOD_FOR:
+        intent, good_for = message.body, INTENT_IS_GOOD_FOR - message.age
+        if good_for < 0:
             log.info("intent is too old", age=round(message.age), **names(intent.instance))
             await self.intents.publish(Addressee.STATUS, Reconcile(instance=intent.instance))
             return DONE
         match intent:
             case Provision() | Deprovision():
-                return await self.launching.launch(intent)
+                return await self.launching.launch(intent, good_until=self.clock.monotonic() + good_for)
             case Follow():
                 return await self.following.follow(intent)
             case Cancel():

@@ -22,12 +22,10 @@ from aap_poller.log_lines import names
 from aap_poller.lost_log import LostLog
 from aap_poller.presence import Presence, Problem
 from aap_poller.records import Records
-from aap_poller.rows import JobKey
 from aap_poller.stopping import Stopping
 from aap_poller.stopwatches import Stopwatches
 from aap_poller.templates import Templates
 from cloudkit.contracts.errors import Conflict, Refused, Unanswered, Unreachable
-from cloudkit.contracts.instance import InstanceRef
 from cloudkit.contracts.intents import Provision, Reconcile
 from cloudkit.contracts.jobs import JobRecord, JobType, Provider
 from cloudkit.contracts.subjects import Addressee
@@ -85,21 +83,24 @@ class Launching:
     claiming: Claiming
     slots: Slots
     cancel_grace: float
-    canceled: Stopwatches[JobKey] = field(init=False)
-    """Since when this process knows of each canceled job that a launch waits for."""
+    canceled: Stopwatches[str] = field(init=False)
+    """Since when this process knows of each canceled job (AAP's id) that a launch waits for."""
 
     def __post_init__(self) -> None:
-        watches = Stopwatches[JobKey](self.clock, forget_after=10 * self.cancel_grace + 60.0)
+        watches = Stopwatches[str](self.clock, forget_after=10 * self.cancel_grace + 60.0)
         object.__setattr__(self, "canceled", watches)
 
-    async def launch(self, intent: Launchable) -> Answer:
-        """Bring *intent* one step forward. Raises what `Controller` and the bus raise."""
+    async def launch(self, intent: Launchable, *, good_until: float) -> Answer:
+        """Bring *intent* one step forward, which nobody can vouch for after *good_until* (monotonic).
+
+        Raises what `Controller` and the bus raise.
+        """
         try:
-            return await self._step(intent)
+            return await self._step(intent, good_until)
         except Conflict as conflict:
             return Later(CONFLICT_AGAIN_AFTER, conflict.message)
 
-    async def _step(self, intent: Launchable) -> Answer:
+    async def _step(self, intent: Launchable, good_until: float) -> Answer:
         at, verdict = await self._judged(intent)
         match verdict:
             case Stale(because, stop):
@@ -110,7 +111,7 @@ class Launching:
                 await self.stopping.stop(intent.instance, job)
                 return Later(STOPPING_AGAIN_AFTER, f"job {job.number} has to end first")
             case Free():
-                return await self._in_its_turn(intent, at)
+                return await self._in_its_turn(intent, at, good_until)
         assert_never(verdict)
 
     async def _judged(self, intent: Launchable) -> tuple[Position, Verdict]:
@@ -125,17 +126,20 @@ class Launching:
             await self.stopping.stop(intent.instance, stop)
         return DONE
 
-    async def _in_its_turn(self, intent: Launchable, at: Position) -> Answer:
+    async def _in_its_turn(self, intent: Launchable, at: Position, good_until: float) -> Answer:
         """Wait for whatever can be waited for, then read again: the wait may have been long."""
         if self.slots.crowded:
             return Later(BUSY_AGAIN_AFTER, "many launches are under way")
         with self.slots.queue():
             template = await self._template(intent, at)
             async with self.slots.free:
-                return await self._in_a_slot(intent, template)
+                return await self._in_a_slot(intent, template, good_until)
 
-    async def _in_a_slot(self, intent: Launchable, template: Template | Problem) -> Answer:
+    async def _in_a_slot(self, intent: Launchable, template: Template | Problem, good_until: float) -> Answer:
         at, verdict = await self._judged(intent)
+        if self.clock.monotonic() > good_until:
+            # Its turn came late, or we were paused; the instance may have gone or changed since.
+            return await self._give_back(intent, "it has waited for too long", None)
         if not isinstance(verdict, Free):
             return Later(CONFLICT_AGAIN_AFTER, "something happened while it waited for its turn")
         if not isinstance(template, Template):
@@ -168,17 +172,17 @@ class Launching:
 
     async def _obstacle(self, intent: Launchable, verdict: Free, at: Position) -> Later | Refused | None:
         """Why the number must not be claimed yet, if it must not."""
-        if left := self._grace_left(intent.instance, verdict.after_cancel):
+        if left := self._grace_left(verdict.after_cancel):
             return Later(left, "the canceled playbook may still be stopping")
         if _has_a_claim(at):
             return None
         return await self.lost_log.obstacle(at, knew_jobs=intent.newest is not None)
 
-    def _grace_left(self, instance: InstanceRef, canceled: JobRecord | None) -> float:
+    def _grace_left(self, canceled: JobRecord | None) -> float:
         """Seconds until the playbook of *canceled* is surely over, as far as this process can tell."""
         if canceled is None:
             return 0.0
-        return max(0.0, self.cancel_grace - self.canceled.elapsed(JobKey(instance, canceled.number)))
+        return max(0.0, self.cancel_grace - self.canceled.elapsed(canceled.job_id))
 
 
 def _has_a_claim(at: Position) -> bool:

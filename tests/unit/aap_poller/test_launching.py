@@ -226,6 +226,20 @@ async def test_an_intent_older_than_five_minutes_is_not_acted_on(world: World, r
     assert world.reconciles == 1
 
 
+async def test_an_intent_that_grew_too_old_while_the_process_was_paused_is_given_back(
+    world: World, replica: Replica
+) -> None:
+    def pause(_: str) -> None:
+        world.clock.pass_time(400)
+        world.aap.slow = lambda _: None
+
+    world.aap.slow = pause
+    assert await replica.hear(world.provision(), age=10) == DONE
+    assert world.aap.launches == []
+    assert world.story == []
+    assert world.reconciles == 1
+
+
 async def test_a_name_that_was_created_again_waits_for_the_jobs_of_the_former_one(
     world: World, replica: Replica
 ) -> None:

@@ -7,11 +7,11 @@ from aap_poller.rows import JobKey
 from cloudkit.contracts.errors import Forbidden
 from cloudkit.contracts.events import JobEventName
 from cloudkit.contracts.jobs import JobKind, JobState, JobType
-from cloudkit.runtime.answers import Later
+from cloudkit.runtime.answers import DONE, Later
 from sandbox.aap.model import Status
 from sandbox.aap.playbooks import Rule
 from unit.aap_poller.aap import CREATE
-from unit.aap_poller.world import VM, Life, Replica, World, variables
+from unit.aap_poller.world import REBORN, VM, Life, Replica, World, variables
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.25, 2], ids=["pending", "waiting", "running"])
@@ -27,6 +27,17 @@ async def test_an_instance_deleted_while_its_job_is_active_is_stopped_before_it_
     assert world.aap.violations == []
     assert "canceled" in world.story
     assert (deprovision.at - provision.at).total_seconds() >= 5, "the grace after the cancel"
+
+
+async def test_a_job_canceled_in_an_earlier_life_of_the_name_gets_its_grace_too(
+    world: World, replica: Replica
+) -> None:
+    canceled = world.shown(4, "4711", state=JobState.CANCELED, finished_at=world.clock.now())
+    await world.happen(JobEventName.CANCELED, canceled)
+    assert isinstance(await replica.launch(world.provision(instance=REBORN)), Later)
+    assert world.aap.launches == []
+    world.clock.pass_time(5)
+    assert await replica.launch(world.provision(instance=REBORN)) == DONE
 
 
 @pytest.mark.parametrize("superuser", [False, True], ids=["403 for an ordinary token", "405 for a superuser"])

@@ -41,7 +41,7 @@ class Ports:
     clock: OffsetClock | ManualClock
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def quiet() -> Iterator[None]:
     """No logs: structlog's default renders a traceback for a tenth of a second."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))

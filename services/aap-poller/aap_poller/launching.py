@@ -142,9 +142,12 @@ class Launching:
             return await self._give_back(intent, "it has waited for too long", None)
         if not isinstance(verdict, Free):
             return Later(CONFLICT_AGAIN_AFTER, "something happened while it waited for its turn")
+        if left := self._grace_left(verdict.after_cancel):
+            # Before anything is appended: only the last event tells of the cancel.
+            return Later(left, "the canceled playbook may still be stopping")
         if not isinstance(template, Template):
             return await self._delay(intent, verdict, at, template)
-        match await self._obstacle(intent, verdict, at):
+        match await self._obstacle(intent, at):
             case Later() as later:
                 return later
             case Refused() as problem:
@@ -170,10 +173,8 @@ class Launching:
             return problem
         return template
 
-    async def _obstacle(self, intent: Launchable, verdict: Free, at: Position) -> Later | Refused | None:
+    async def _obstacle(self, intent: Launchable, at: Position) -> Later | Refused | None:
         """Why the number must not be claimed yet, if it must not."""
-        if left := self._grace_left(verdict.after_cancel):
-            return Later(left, "the canceled playbook may still be stopping")
         if _has_a_claim(at):
             return None
         return await self.lost_log.obstacle(at, knew_jobs=intent.newest is not None)

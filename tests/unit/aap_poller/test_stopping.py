@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from aap_poller.rows import JobKey
-from cloudkit.contracts.errors import Forbidden
+from cloudkit.contracts.errors import Forbidden, Unreachable
 from cloudkit.contracts.events import JobEventName
 from cloudkit.contracts.jobs import JobKind, JobState, JobType
 from cloudkit.runtime.answers import DONE, Later
@@ -38,6 +38,18 @@ async def test_a_job_canceled_in_an_earlier_life_of_the_name_gets_its_grace_too(
     assert world.aap.launches == []
     world.clock.pass_time(5)
     assert await replica.launch(world.provision(instance=REBORN)) == DONE
+
+
+async def test_an_obstacle_does_not_make_the_grace_after_a_cancel_forgotten(
+    world: World, replica: Replica
+) -> None:
+    canceled = world.shown(1, "4711", state=JobState.CANCELED, finished_at=world.clock.now())
+    await world.happen(JobEventName.CANCELED, canceled)
+    replica.presence.away(Unreachable("AAP is away", system="AAP"))
+    assert isinstance(await replica.launch(world.deprovision()), Later)
+    replica.presence.there()
+    assert isinstance(await replica.launch(world.deprovision()), Later)
+    assert world.aap.launches == []
 
 
 @pytest.mark.parametrize("superuser", [False, True], ids=["403 for an ordinary token", "405 for a superuser"])

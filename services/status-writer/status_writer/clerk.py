@@ -22,6 +22,7 @@ from cloudkit.contracts.instance import (
     ComputeInstance,
     ComputeInstanceStatus,
 )
+from cloudkit.contracts.jobs import JobRecord
 from cloudkit.lifecycle.decide import Write, decide
 from cloudkit.lifecycle.history import newest
 from cloudkit.lifecycle.policy import Policy
@@ -88,7 +89,7 @@ class Clerk:
         history_of = dict(zip(looking, histories, strict=True))
         for errand in errands:
             if errand.looks:
-                errand.events = history_of[errand.ref]
+                errand.events = (*errand.events, *history_of[errand.ref])
         self._latest.forget(lane)
         if instance is not None:
             self._latest.keep(lane, instance)
@@ -109,6 +110,10 @@ class Clerk:
                     await self._adopt(lane, instance)
                     return _looked(errands)  # the launch waits for this alone, the status is not urgent
             _looked(errands)
+        elif not all(errand.looked for errand in errands) and _lost_sight(instance.jobs, status.jobs):
+            for errand in errands:
+                errand.looks = True
+            return errands
         if min(errand.due for errand in errands) > self._clock.monotonic():
             return errands
         await self._write_status(lane, instance, status)
@@ -152,9 +157,17 @@ class Clerk:
             await self._instances.set_finalizers(instance, finalizers)
 
 
+def _lost_sight(before: Sequence[JobRecord], after: Sequence[JobRecord]) -> bool:
+    """Whether a job that looked open has ended unobserved: the status came from a backup, or news got lost.
+    The whole log may know how."""
+    superseded = {job.number for job in after[:-1] if not job.closed}
+    known = {job.number for job in before[:-1] if not job.closed}
+    return not superseded <= known
+
+
 def _looked(errands: list[Errand]) -> list[Errand]:
     for errand in errands:
-        errand.looks = False
+        errand.looks, errand.looked = False, True
     return errands
 
 

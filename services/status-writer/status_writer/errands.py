@@ -19,6 +19,8 @@ class Errand:
     looks: bool = False
     """Whether it begins with a look at the live resource and the whole log: a `Reconcile`, until that is
     done."""
+    looked: bool = False
+    """Whether the whole log is among its events already."""
     done: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def finish(self) -> None:

@@ -51,6 +51,27 @@ async def test_news_that_keeps_coming_is_written_in_time_all_the_same(world: Wor
     assert world.kube.writes.count("status") >= 1
 
 
+async def test_an_end_that_the_status_lost_is_looked_up_once_the_next_job_shows_it(world: World) -> None:
+    vm = world.create()
+    world.record(await world.happens(RUNNING, vm))
+    await world.gathered()
+    await world.happens(FAILED, vm)  # The status comes from a backup, or this news got lost.
+    world.record(await world.happens(LAUNCHED, vm, number=2))
+    await world.gathered()
+    assert [job.state for job in world.kube.now().jobs] == [JobState.FAILED, JobState.PENDING]
+
+
+async def test_an_end_that_nobody_saw_is_looked_up_only_once(world: World) -> None:
+    vm = world.create()
+    world.record(await world.happens(RUNNING, vm))
+    await world.gathered()
+    for name in (LAUNCHED, RUNNING, SUCCEEDED):
+        world.record(await world.happens(name, vm, number=2))
+        await world.gathered()
+    assert [job.state for job in world.kube.now().jobs] == [JobState.UNKNOWN, JobState.SUCCEEDED]
+    assert world.kube.reads == 2
+
+
 async def test_the_end_of_a_job_is_written_at_once_with_what_waits(world: World) -> None:
     vm = world.create()
     running = world.record(await world.happens(RUNNING, vm))

@@ -53,10 +53,17 @@ class RandomPlaybooks(Playbooks):
 
 
 class Server(MemoryAap):
-    """The controller. *happened* hears of every entry of its audit log."""
+    """The controller. *happened* hears of every entry of its audit log, *sent* of launches on their way."""
 
-    def __init__(self, clock: HostClock, dice: Dice, happened: Callable[[AuditEntry], None]) -> None:
+    def __init__(
+        self,
+        clock: HostClock,
+        dice: Dice,
+        happened: Callable[[AuditEntry], None],
+        sent: Callable[[str], None],
+    ) -> None:
         super().__init__(clock)
+        self._sent = sent
         settings = Settings(linger_seconds=LINGERS)
         self.state = State(settings, clock)
         self.state.playbooks = RandomPlaybooks(settings, dice)
@@ -74,6 +81,11 @@ class Server(MemoryAap):
         for entry in self.state.audit.after(self._heard):
             self._heard += 1
             self._happened(entry)
+
+    def sent(self, who: str, key: str) -> None:
+        """The launch of *key* is on its way."""
+        self._dice.history.tell(who, f"launches {key}")
+        self._sent(key)
 
     def pick(self, random: Random, *, active: bool) -> Job | None:
         """Some job that is running, or that has ended."""
@@ -105,8 +117,9 @@ class SimulatedAap:
         late = self._dice.random.uniform(1, LATEST) if self._dice.happens(0.04) else 0.0
         if late:
             self._dice.history.fault("late commit", AAP, f"{what}, seen {late:.0f} s later")
-        self._dice.history.tell(str(self._process), what)
-        return await self._ask(what, launched, rate=0 if late else self._dice.rates.of_launches)
+        self._server.sent(str(self._process), extra_vars["cloudkit_job"])
+        rate = 0 if late else self._dice.rates.of_launches
+        return await self._ask(what, launched, rate=rate, at_once=True)
 
     async def cancel(self, kind: JobKind, id: str) -> None:
         self._dice.history.tell(str(self._process), f"cancels {id}")
@@ -139,7 +152,12 @@ class SimulatedAap:
         return await self._ask("reason", told)
 
     async def _ask(
-        self, what: str, question: Callable[[], Coroutine[Any, Any, T]], *, rate: float | None = None
+        self,
+        what: str,
+        question: Callable[[], Coroutine[Any, Any, T]],
+        *,
+        rate: float | None = None,
+        at_once: bool = False,
     ) -> T:
         def deed() -> T:
             try:
@@ -148,7 +166,9 @@ class SimulatedAap:
                 self._server.tell()
 
         rate = self._dice.rates.of_reads if rate is None else rate
-        return await self._network.request(self._process, AAP, what, deed, rate=rate, patience=PATIENCE)
+        return await self._network.request(
+            self._process, AAP, what, deed, rate=rate, patience=PATIENCE, at_once=at_once
+        )
 
 
 def _at_once(question: Coroutine[Any, Any, T]) -> T:

@@ -26,7 +26,7 @@ from simulation.faults import Dice
 from simulation.hosts import HostClock, Process
 from simulation.loop import WORLD, VirtualLoop
 from simulation.network import Network
-from simulation.streams import Stream, new_streams, stream_of
+from simulation.streams import new_streams, stream_of
 
 T = TypeVar("T")
 
@@ -77,7 +77,16 @@ class Server:
 
     def lose_log(self) -> None:
         """The job log is gone; an empty one is made in its place, and its consumers too."""
-        self.streams[JOBS] = stream = Stream(JOBS, self.clock.now(), self.clock.now)
+        stream = replace(
+            self.streams[JOBS],
+            created=self.clock.now(),
+            messages={},
+            heard=[],
+            last_sequence=0,
+            _last_under={},
+            _ids={},
+        )
+        self.streams[JOBS] = stream
         for durable, consumer in list(self.consumers.items()):
             if consumer.stream.name == JOBS:
                 fresh = replace(
@@ -167,9 +176,17 @@ def bus_of(server: Server, network: Network, process: Process, service: str) -> 
 
 
 def deliver(
-    bus: Bus, server: Server, process: Process, subscription: Subscription[Any] | BatchSubscription[Any]
+    bus: Bus,
+    server: Server,
+    process: Process,
+    subscription: Subscription[Any] | BatchSubscription[Any],
+    *,
+    acknowledge_first: bool = False,
 ) -> None:
-    """Deliver the messages of *subscription* to *process*, as long as it lives."""
+    """Deliver the messages of *subscription* to *process*, as long as it lives.
+
+    *acknowledge_first* is a bug; see `simulation.bugs`.
+    """
     loop = server.loop
     batch = isinstance(subscription, BatchSubscription)
     handler = subscription.handler if isinstance(subscription, BatchSubscription) else subscription.answers
@@ -179,6 +196,9 @@ def deliver(
         loop.create_task(work(messages), context=process.context)
 
     async def work(messages: Sequence[Msg]) -> None:
+        if acknowledge_first:
+            for message in messages:
+                server.settle(message.reply, b"+ACK")
         try:
             await handling.handle(*messages)
         finally:

@@ -71,7 +71,9 @@ class Process:
 class Host:
     """Where *boot* starts a service whenever the last one has died."""
 
-    def __init__(self, name: str, loop: VirtualLoop, clock: HostClock, boot: Callable[[Process], None]):
+    def __init__(
+        self, name: str, loop: VirtualLoop, clock: HostClock, boot: Callable[[Process], None]
+    ) -> None:
         self.name = name
         self.clock = clock
         self._loop = loop

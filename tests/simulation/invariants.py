@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from cloudkit.contracts.events import JobEventName, read_event
 from cloudkit.contracts.instance import ComputeInstance
+from cloudkit.contracts.intents import Intent, Reconcile, read_intent
 from cloudkit.contracts.jobs import JobRecord
 from sandbox.aap.audit import AuditEntry, AuditEvent
 from sandbox.aap.subjects import Purpose
@@ -17,22 +18,31 @@ from simulation.aap import LINGERS
 from simulation.history import History
 from simulation.hosts import Process
 
-LATE, LATE_AFTER_BLINDNESS = 180.0, 430.0
-"""Seconds after an instance was gone in which a launch may still go out; the second if no watcher could
-see it go for a part of them: then the last intent is only held up by its age."""
+LATE, LATE_AFTER_A_PAUSE = 180.0, 325.0
+"""Seconds after an instance was gone, and a watcher could see that, in which a launch may still go out; the
+second when a poller was frozen meanwhile: then only the ages stop it, of the intent (300 s), of the read
+and of the claim (10 s each)."""
 
 
 class Invariants:
-    """Hears of everything that happens; *time* is virtual."""
+    """Hears of everything that happens; *time* is virtual. *blind_until*: when the last watcher that was
+    down, frozen or cut off could see again; *frozen_until*: when the last poller went on that was."""
 
-    def __init__(self, history: History, time: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        history: History,
+        time: Callable[[], float],
+        *,
+        blind_until: Callable[[], float],
+        frozen_until: Callable[[], float],
+    ) -> None:
+        self.blind_until = blind_until
+        self.frozen_until = frozen_until
         self._history = history
         self._time = time
         self.lost_logs: list[float] = []
         self.forgotten: list[float] = []
         """When AAP forgot jobs: it was purged, or restored."""
-        self.blind_at = -1.0
-        """When a watcher was last down, paused or cut off."""
         self.forced: set[str] = set()
         """Uids whose finalizer a person took off."""
         self.restored: set[str] = set()
@@ -44,13 +54,15 @@ class Invariants:
         self._canceled_at: dict[tuple[str, str], float] = {}
         self._cleaned: set[str] = set()
         self._gone_at: dict[str, float] = {}
+        self._born_at: dict[str, float] = {}
         self._seen: dict[str, dict[int, JobRecord]] = {}
 
     # -- the log
 
     def appended(self, process: Process, subject: str, body: bytes) -> None:
+        if subject.startswith("cloudkit.intent."):
+            self._history.tell(str(process), f"asks {subject.split('.')[2]} to {_verb(read_intent(body))}")
         if not subject.startswith("cloudkit.job."):
-            self._history.tell(str(process), f"publishes {body[:30].decode()}… to {subject}")
             return
         event = read_event(body)
         job = event.job
@@ -82,7 +94,7 @@ class Invariants:
                 active.pop(entry.job, None)
                 if entry.event is AuditEvent.PURGE:
                     self.forgotten.append(self._time())
-                if entry.status == "canceled":
+                elif entry.status == "canceled":
                     self._canceled_at[entry.namespace, entry.name] = entry.at.timestamp()
                 if (entry.purpose, entry.status) == (Purpose.DEPROVISION, "successful"):
                     self._cleaned.add(entry.uid)
@@ -103,8 +115,6 @@ class Invariants:
             one.uid == launch.uid and one.purpose is Purpose.DEPROVISION for one in self.launches
         ):
             self._history.violated("I2", f"{launch.cloudkit_job} provisions after a cleanup")
-        if launch.uid in self._gone_at:
-            self._check_lateness(launch)
 
     def _excused(self, launch: AuditEntry, same: list[AuditEntry]) -> bool:
         """The log was lost since the number was first claimed, and with it the claim; or AAP forgot jobs
@@ -113,11 +123,14 @@ class Invariants:
         since = min([self._launched_at[one.sequence] for one in same] + claimed)
         return any(since <= at for at in (*self.lost_logs, *self.forgotten))
 
-    def _check_lateness(self, launch: AuditEntry) -> None:
-        gone = self._gone_at[launch.uid]
-        late = self._time() - gone
-        if late > (LATE if self.blind_at < gone else LATE_AFTER_BLINDNESS):
-            self._history.violated("I5", f"{launch.cloudkit_job} launched {late:.0f} s after it was gone")
+    def sent(self, key: str) -> None:
+        """The launch of *key* leaves for AAP; how long it takes to get there is nobody's fault."""
+        gone = self._gone_at.get(key.split("/")[2])
+        if gone is None:
+            return
+        late = self._time() - max(gone, self.blind_until())
+        if late > (LATE if self.frozen_until() < gone else LATE_AFTER_A_PAUSE):
+            self._history.violated("I5", f"{key} launched {self._time() - gone:.0f} s after it was gone")
 
     # -- Kubernetes
 
@@ -139,13 +152,25 @@ class Invariants:
 
     def _check_records(self, instance: ComputeInstance) -> None:
         uid = instance.metadata.uid
+        self._born_at.setdefault(uid, self._time())
         before = {} if uid in self.restored else self._seen.get(uid, {})
         now = {job.number: job for job in instance.status.jobs}
         for number, job in now.items():
-            if (old := before.get(number)) is not None and _went_back(old, job):
+            if (old := before.get(number)) is not None and self._went_back(uid, old, job):
                 what = f"record {uid}/{number} went back from {_brief(old)} to {_brief(job)}"
                 self._history.violated("I5", what)
         self._seen[uid] = now
+
+    def _went_back(self, uid: str, old: JobRecord, new: JobRecord) -> bool:
+        born = self._born_at[uid]
+        if any(born <= at for at in self.lost_logs):
+            if any(born <= at for at in self.forgotten):
+                return False  # With both memories gone nobody knows that the number was taken.
+            # A new log counts revisions anew; what was said of a job's end still stands.
+            return old.closed and (old.state, old.job_id) != (new.state, new.job_id)
+        if old.closed:
+            return (old.state, old.job_id, old.revision) != (new.state, new.job_id, new.revision)
+        return new.revision < old.revision
 
     def _check_release(self, instance: ComputeInstance) -> None:
         uid = instance.metadata.uid
@@ -159,10 +184,9 @@ class Invariants:
             self._history.violated("I4", f"{instance.ref} {uid} released while {running} run")
 
 
-def _went_back(old: JobRecord, new: JobRecord) -> bool:
-    if old.closed:
-        return (old.state, old.job_id, old.revision) != (new.state, new.job_id, new.revision)
-    return new.revision < old.revision
+def _verb(intent: Intent) -> str:
+    number = "" if isinstance(intent, Reconcile) else f" as {intent.number}"
+    return f"{type(intent).__name__.lower()} {intent.instance} {intent.instance.uid[-4:]}{number}"
 
 
 def _brief(job: JobRecord) -> str:

@@ -81,12 +81,9 @@ class ApiServer(MemoryInstances):
 
     def write_status(self, namespace: str, name: str, patch: dict[str, Any]) -> ComputeInstance:
         resource = self._existing(namespace, name)
-        status = dict(resource.get("status", {}))
-        for key, value in msgspec.to_builtins(patch).items():
-            status[key] = value
-        return self._replace(
-            {**resource, "status": {key: value for key, value in status.items() if value is not None}}
-        )
+        status = {**resource.get("status", {}), **msgspec.to_builtins(patch)}
+        kept = {key: value for key, value in status.items() if value is not None}
+        return self._replace({**resource, "status": kept})
 
     def write_finalizers(self, namespace: str, name: str, finalizers: list[str]) -> ComputeInstance:
         resource = self._existing(namespace, name)
@@ -117,7 +114,9 @@ class ApiServer(MemoryInstances):
 class Watch:
     """An open watch of *process*, which has heard everything up to ``version``."""
 
-    def __init__(self, server: ApiServer, loop: VirtualLoop, dice: Dice, process: Process, version: int):
+    def __init__(
+        self, server: ApiServer, loop: VirtualLoop, dice: Dice, process: Process, version: int
+    ) -> None:
         self._server = server
         self._loop = loop
         self._dice = dice

@@ -70,8 +70,7 @@ class Nemesis:
         system = self.dice.random.choice([bus.NATS, KUBERNETES, aap.AAP])
         seconds = self.dice.random.choice([5.0, 30.0, 120.0])
         self.history.fault("outage", system, f"for {seconds:.0f} s")
-        self.network.away.add(system)
-        self.loop.call_later(seconds, self.network.away.discard, system, context=WORLD)
+        self.network.cut_off(system, seconds)
 
     def _lose_log(self) -> None:
         self.history.fault("log lost", bus.NATS, "")

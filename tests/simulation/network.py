@@ -18,12 +18,20 @@ Outcome = tuple[T | None, ProvisionerError | None]
 
 
 class Network:
-    """Between all processes and all servers. ``away`` are the servers that cannot be reached now."""
+    """Between all processes and all servers. ``away`` are the servers that cannot be reached now, the last
+    of them until ``back_at``."""
 
     def __init__(self, loop: VirtualLoop, dice: Dice) -> None:
         self._loop = loop
         self._dice = dice
         self.away: set[str] = set()
+        self.back_at = 0.0
+
+    def cut_off(self, system: str, seconds: float) -> None:
+        """Let nobody reach *system* for so long."""
+        self.away.add(system)
+        self.back_at = max(self.back_at, self._loop.time() + seconds)
+        self._loop.call_later(seconds, self.away.discard, system, context=WORLD)
 
     async def request(
         self,
@@ -34,14 +42,19 @@ class Network:
         *,
         rate: float,
         patience: float,
+        at_once: bool = False,
     ) -> T:
         """Have *system* do *deed*; its result, or what it raises, after a while.
 
-        Raises `Unreachable` or `Unanswered` as luck has it; after at most *patience* seconds.
+        Raises `Unreachable` or `Unanswered` as luck has it; after at most *patience* seconds. *at_once*:
+        the caller has looked at its clock, and is not frozen before the request leaves; no protocol could
+        bear that, for nothing can be taken back that is on its way.
         """
         if process.dead:
             await self._loop.create_future()
         fate = self._dice.fate(process.host, system, what, rate)
+        if fate is Fate.PAUSE_BEFORE and at_once:
+            fate = Fate.PAUSE_AFTER
         if fate in (Fate.CRASH_BEFORE, Fate.PAUSE_BEFORE):
             self._befall(process, fate)
             await asyncio.sleep(0)

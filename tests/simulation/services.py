@@ -9,11 +9,13 @@ from aap_poller.assembly import Surroundings
 from aap_poller.assembly import assemble as assemble_poller
 from aap_poller.presence import Presence
 from aap_poller.settings import Settings as PollerSettings
+from cloudkit.runtime.bus import Bus
 from cloudkit.runtime.delivery import BatchSubscription, Subscription
 from cloudkit.runtime.health import Health
 from cloudkit.runtime.kube import KubeInstances
 from cloudkit.runtime.settings import read_settings
 from simulation import aap, bus, kubernetes
+from simulation.bugs import Bug
 from simulation.faults import Dice
 from simulation.hosts import Process
 from simulation.loop import VirtualLoop
@@ -39,6 +41,7 @@ class Services:
     kube: "kubernetes.ApiServer"
     aap: "aap.Server"
     environ: Mapping[str, str]
+    bug: Bug
 
     @property
     def table(self) -> dict[str, Callable[[Process], None]]:
@@ -53,11 +56,13 @@ class Services:
         feed, watcher = assemble_watcher(
             read_settings(WatcherSettings, self.environ),
             kube=self._kube(process),
-            intents=bus.bus_of(self.bus, self.network, process, "watcher").intents,
+            intents=self._open(process, "watcher").intents,
             clock=process.host.clock,
             health=Health(),
             random=self.dice.random,
         )
+
+        self.bug.watcher(watcher)
 
         async def live() -> None:
             async with watcher.lanes.working():
@@ -66,7 +71,7 @@ class Services:
         self.loop.create_task(live(), context=process.context)
 
     def boot_poller(self, process: Process) -> None:
-        opened = bus.bus_of(self.bus, self.network, process, "aap-poller")
+        opened = self._open(process, "aap-poller")
         health = Health()
         around = Surroundings(
             jobs=opened.jobs,
@@ -76,6 +81,7 @@ class Services:
             health=health,
         )
         poller = assemble_poller(read_settings(PollerSettings, self.environ), around, Presence(health))
+        poller = self.bug.poller(poller)
         for subscription in poller.subscriptions:
             if isinstance(subscription, BatchSubscription):
                 self._deliver(opened, process, replace(subscription, every=POLLS_EVERY))
@@ -84,10 +90,10 @@ class Services:
         self.loop.create_task(poller.sweep.run(asyncio.Event()), context=process.context)
 
     def boot_writer(self, process: Process) -> None:
-        opened = bus.bus_of(self.bus, self.network, process, "status-writer")
+        opened = self._open(process, "status-writer")
         writer, subscriptions = assemble_writer(
             read_settings(WriterSettings, self.environ),
-            instances=KubeInstances(self._kube(process)),
+            instances=self.bug.instances(KubeInstances(self._kube(process))),
             jobs=opened.jobs,
             clock=process.host.clock,
         )
@@ -100,10 +106,16 @@ class Services:
 
         self.loop.create_task(live(), context=process.context)
 
+    def _open(self, process: Process, service: str) -> Bus:
+        opened = bus.bus_of(self.bus, self.network, process, service)
+        jobs = self.bug.jobs(opened.jobs, process.host.clock)
+        return replace(opened, jobs=jobs, intents=self.bug.intents(opened.intents))
+
     def _kube(self, process: Process) -> kubernetes.SimulatedKube:
         return kubernetes.SimulatedKube(self.kube, self.network, self.loop, self.dice, process)
 
     def _deliver(
-        self, opened: Any, process: Process, subscription: Subscription[Any] | BatchSubscription[Any]
+        self, opened: Bus, process: Process, subscription: Subscription[Any] | BatchSubscription[Any]
     ) -> None:
-        bus.deliver(opened, self.bus, process, subscription)
+        first = self.bug.acknowledges_first
+        bus.deliver(opened, self.bus, process, subscription, acknowledge_first=first)

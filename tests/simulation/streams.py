@@ -22,6 +22,9 @@ class Stream:
     created: datetime
     now: Callable[[], datetime]
     only_newest: bool = False
+    heeds_expectations: bool = True
+    looks_for_duplicates_first: bool = False
+    """As a server with replicas does; a single one looks at the expectation first."""
     messages: dict[int, Stored] = field(default_factory=dict)
     heard: list[Callable[[Stored], None]] = field(default_factory=list)
     last_sequence: int = 0
@@ -30,14 +33,14 @@ class Stream:
 
     def append(self, subject: str, body: bytes, headers: Mapping[str, str]) -> PubAck:
         """Raises `JetStreamRefused`."""
-        now = self.now()
-        if EXPECTED in headers:
-            under = headers[f"{EXPECTED}-Subject"]
-            if self._last_under.get(under, 0) != int(headers[EXPECTED]):
-                raise JetStreamRefused("wrong last sequence", code=WRONG_LAST_SEQUENCE, status=400)
-        id = headers.get("Nats-Msg-Id", "")
-        if id in self._ids and (now - self._ids[id][0]).total_seconds() < DUPLICATES_ARE_KNOWN_FOR:
-            return PubAck(seq=self._ids[id][1], duplicate=True)
+        now, id = self.now(), headers.get("Nats-Msg-Id", "")
+        duplicate = self._duplicate(id, now)
+        if duplicate and self.looks_for_duplicates_first:
+            return duplicate
+        if self.heeds_expectations:
+            self._check_expectation(headers)
+        if duplicate:
+            return duplicate
         if self.only_newest:
             self.messages.pop(self._last_under.get(subject, 0), None)
         self.last_sequence += 1
@@ -50,6 +53,16 @@ class Stream:
         for hear in self.heard:
             hear(stored)
         return PubAck(seq=stored.seq)
+
+    def _duplicate(self, id: str, now: datetime) -> PubAck | None:
+        stored_at, sequence = self._ids.get(id, (now, 0))
+        known = sequence and (now - stored_at).total_seconds() < DUPLICATES_ARE_KNOWN_FOR
+        return PubAck(seq=sequence, duplicate=True) if known else None
+
+    def _check_expectation(self, headers: Mapping[str, str]) -> None:
+        under = headers.get(f"{EXPECTED}-Subject", "")
+        if under and self._last_under.get(under, 0) != int(headers[EXPECTED]):
+            raise JetStreamRefused("wrong last sequence", code=WRONG_LAST_SEQUENCE, status=400)
 
     def last(self, subject: str) -> Stored | None:
         return self.messages.get(self._last_under.get(subject, 0))

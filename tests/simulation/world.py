@@ -9,6 +9,7 @@ from random import Random
 
 from cloudkit.contracts.instance import ComputeInstance
 from simulation import aap, bus, kubernetes
+from simulation.bugs import BUGS
 from simulation.convergence import Convergence
 from simulation.faults import Dice
 from simulation.history import History
@@ -45,16 +46,23 @@ class World:
     """Everything there is. The same *seed* always leads to the same history."""
 
     def __init__(self, seed: int, *, bug: str = "") -> None:
+        self.bug = BUGS[bug]()
         random.seed(seed)  # for libraries that have no generator of their own, as stamina
         self.random = Random(seed)
         self.loop = VirtualLoop()  # type: ignore[abstract]  # what it lacks is about I/O
         self.history = History(self.loop.time)
         self.dice = Dice(self.random, self.history)
-        self.invariants = Invariants(self.history, self.loop.time)
         self.network = Network(self.loop, self.dice)
+        self.invariants = Invariants(
+            self.history,
+            self.loop.time,
+            blind_until=lambda: max(self.network.back_at, self._back_at("watcher")),
+            frozen_until=lambda: self._back_at("aap-poller"),
+        )
         self.kube = kubernetes.ApiServer(self._clock(), self._written)
-        self.aap = aap.Server(self._clock(), self.dice, self.invariants.happened)
+        self.aap = aap.Server(self._clock(), self.dice, self.invariants.happened, self.invariants.sent)
         self.bus = bus.Server(self.loop, self.dice, self._clock(), self.invariants.appended)
+        self.bug.servers(self.bus)
         self.names = tuple(f"vm-{letter}" for letter in "abcd"[: self.random.randint(2, 4)])
         self.hosts = self._hosts()
         self.users = Users(
@@ -126,17 +134,21 @@ class World:
         environ = ENVIRON | {
             "CLOUDKIT_AAP_SWEEP_INTERVAL": self.random.choice(("5s", "10s", "30s")),
             "CLOUDKIT_MAX_JOB_HISTORY": self.random.choice(("2", "4", "10")),
+            **self.bug.environ,
         }
-        services = Services(self.loop, self.dice, self.network, self.bus, self.kube, self.aap, environ)
+        services = Services(
+            self.loop, self.dice, self.network, self.bus, self.kube, self.aap, environ, self.bug
+        )
         return [
             Host(f"{name}-{number}", self.loop, self._clock(), boot)
             for name, boot in services.table.items()
             for number in range(1, self.random.choice(REPLICAS) + 1)
         ]
 
+    def _back_at(self, service: str) -> float:
+        """When the last host of *service* that was down or frozen came, or comes, back."""
+        return max(host.wakes_at for host in self.hosts if host.name.startswith(service))
+
     def _written(self, instance: ComputeInstance, gone: bool) -> None:
         self.aap.present()
-        watchers = [host for host in self.hosts if host.name.startswith("watcher")]
-        if not all(host.up for host in watchers) or self.network.away:
-            self.invariants.blind_at = self.loop.time()
         self.invariants.written(instance, gone)

@@ -215,6 +215,7 @@ def parent(tmp_path: Path, child: CommandFrom) -> Iterator[Callable[[str], psuti
     yield run
     for process in started:
         process.send(signal.SIGKILL)
+        assert asyncio.run(process.ended(within=10)), "only who has seen its end may forget a process"
     for grandchild in grandchildren:
         with contextlib.suppress(psutil.NoSuchProcess):
             grandchild.kill()

@@ -12,6 +12,7 @@ from cloudkit.contracts.events import JobEventName, read_event
 from cloudkit.contracts.instance import ComputeInstance
 from cloudkit.contracts.intents import Intent, Reconcile, read_intent
 from cloudkit.contracts.jobs import JobRecord
+from cloudkit.lifecycle.history import is_unobserved
 from sandbox.aap.audit import AuditEntry, AuditEvent
 from sandbox.aap.subjects import Purpose
 from simulation.aap import LINGERS
@@ -163,6 +164,8 @@ class Invariants:
 
     def _went_back(self, uid: str, old: JobRecord, new: JobRecord) -> bool:
         born = self._born_at[uid]
+        if is_unobserved(old):
+            return False  # It has ended; how, somebody may still learn.
         if any(born <= at for at in self.lost_logs):
             if any(born <= at for at in self.forgotten):
                 return False  # With both memories gone nobody knows that the number was taken.

@@ -9,6 +9,7 @@ import msgspec
 from cloudkit.contracts.jobs import JobRecord, JobState, JobType
 from cloudkit.lifecycle.texts import shorten
 
+_UNOBSERVED = "Ended unobserved"
 BRIEF = 256
 """The longest message, in bytes, of a job that is not the newest of its type."""
 
@@ -52,9 +53,34 @@ def trim(jobs: tuple[JobRecord, ...], limit: int) -> tuple[JobRecord, ...]:
     return tuple(job if job.number in deciding else _brief(job) for job in jobs if job.number in kept)
 
 
+def ended_unobserved(jobs: tuple[JobRecord, ...], taken: int) -> tuple[JobRecord, ...]:
+    """*jobs*, of which the newest has ended if a later number was *taken*, for its launch at least. That it
+    looks open means that the log, or the status, has forgotten how."""
+    if not jobs or jobs[-1].closed or jobs[-1].number >= taken:
+        return jobs
+    last = _unobserved(jobs[-1])
+    return (*jobs[:-1], msgspec.structs.replace(last, finished_at=last.timestamp))
+
+
+def is_unobserved(job: JobRecord) -> bool:
+    """Whether all that is known of its end is that it has ended."""
+    return (job.state, job.message) == (JobState.UNKNOWN, _UNOBSERVED)
+
+
+def _unobserved(job: JobRecord) -> JobRecord:
+    return msgspec.structs.replace(job, state=JobState.UNKNOWN, message=_UNOBSERVED)
+
+
 def _precedence(job: JobRecord) -> tuple[bool, int, datetime, str, bytes]:
+    # Whoever saw the end knows more than who did not.
     # The last one only makes the order total: no two records that the log holds need it.
-    return job.closed, job.revision, job.timestamp, job.job_id, msgspec.json.encode(job)
+    return (
+        job.closed and job.state is not JobState.UNKNOWN,
+        job.revision,
+        job.timestamp,
+        job.job_id,
+        msgspec.json.encode(job),
+    )
 
 
 def _brief(job: JobRecord) -> JobRecord:
@@ -64,9 +90,4 @@ def _brief(job: JobRecord) -> JobRecord:
 
 def _superseded(jobs: list[JobRecord]) -> tuple[JobRecord, ...]:
     """A later number was taken, so an older job that looks open has ended; nobody saw how."""
-    return tuple(
-        msgspec.structs.replace(job, state=JobState.UNKNOWN, message="Ended unobserved")
-        if not job.closed and job is not jobs[-1]
-        else job
-        for job in jobs
-    )
+    return tuple(_unobserved(job) if not job.closed and job is not jobs[-1] else job for job in jobs)

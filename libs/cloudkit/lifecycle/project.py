@@ -15,7 +15,7 @@ from cloudkit.contracts.instance import ComputeInstance, ComputeInstanceStatus, 
 from cloudkit.contracts.jobs import JobRecord, JobType
 from cloudkit.lifecycle.conditions import dated, findings
 from cloudkit.lifecycle.config_version import applied_version
-from cloudkit.lifecycle.history import join, newest, newest_success, trim
+from cloudkit.lifecycle.history import ended_unobserved, join, newest, newest_success, trim
 from cloudkit.lifecycle.launches import latest_launch
 from cloudkit.lifecycle.policy import Policy
 from cloudkit.lifecycle.situation import Situation
@@ -32,7 +32,7 @@ def project(
     """
     learned = tuple(event for event in events if event.instance == instance.ref)
     jobs = join(instance.jobs, (event.job for event in learned if event.job.job_id))
-    jobs = trim(jobs, policy.max_job_history)
+    jobs = trim(ended_unobserved(jobs, _taken(instance, learned)), policy.max_job_history)
     status = replace(
         instance.status,
         jobs=jobs,
@@ -57,6 +57,12 @@ def status_patch(before: ComputeInstanceStatus, after: ComputeInstanceStatus) ->
     old, new = msgspec.to_builtins(before), msgspec.to_builtins(after)
     keys = (*new, *(key for key in old if key not in new))
     return {key: new.get(key) for key in keys if old.get(key) != new.get(key)}
+
+
+def _taken(instance: ComputeInstance, learned: Iterable[JobEvent]) -> int:
+    """The highest number that anybody is known to have taken, or to be about to take."""
+    launch = instance.status.launch
+    return max([launch.number if launch else 0, *(event.job.number for event in learned)])
 
 
 def _reconciled(instance: ComputeInstance, jobs: tuple[JobRecord, ...]) -> str:

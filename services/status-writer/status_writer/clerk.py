@@ -24,7 +24,7 @@ from cloudkit.contracts.instance import (
 )
 from cloudkit.contracts.jobs import JobRecord
 from cloudkit.lifecycle.decide import Write, decide
-from cloudkit.lifecycle.history import newest
+from cloudkit.lifecycle.history import is_unobserved, newest
 from cloudkit.lifecycle.policy import Policy
 from cloudkit.lifecycle.project import project, status_patch
 from cloudkit.runtime.lanes import Lane
@@ -160,9 +160,8 @@ class Clerk:
 def _lost_sight(before: Sequence[JobRecord], after: Sequence[JobRecord]) -> bool:
     """Whether a job that looked open has ended unobserved: the status came from a backup, or news got lost.
     The whole log may know how."""
-    superseded = {job.number for job in after[:-1] if not job.closed}
-    known = {job.number for job in before[:-1] if not job.closed}
-    return not superseded <= known
+    known = {job.number for job in before if is_unobserved(job)}
+    return any(is_unobserved(job) and job.number not in known for job in after)
 
 
 def _looked(errands: list[Errand]) -> list[Errand]:

@@ -18,6 +18,7 @@ from cloudkit.contracts.instance import (
     Phase,
 )
 from cloudkit.contracts.jobs import JobKind, JobState, Provider
+from cloudkit.lifecycle.decide import decide
 from cloudkit.lifecycle.policy import Policy
 from cloudkit.lifecycle.project import project, status_patch
 from unit.lifecycle.specimens import (
@@ -199,3 +200,18 @@ def test_what_only_the_log_needs_is_not_shown() -> None:
     event = happened(provision(claimant="claim-1", template="make"), JobEventName.LAUNCHED)
     [job] = project(instance(), [event], NOW, POLICY).jobs
     assert (job.claimant, job.template, job.timestamp) == ("", "", A_WHILE_AGO)
+
+
+def test_a_job_that_looks_open_has_ended_once_a_later_number_was_taken() -> None:
+    """The log was lost with its end, and the status came from a backup: nobody would ever close it."""
+    before = instance(provision(1, RUNNING))
+    after = project(before, [delayed(provision(2))], NOW, POLICY)
+    assert [(job.state, job.closed) for job in after.jobs] == [(UNKNOWN, True)]
+    assert decide(replace(before, status=after), NOW + timedelta(hours=1), POLICY).intents
+
+
+def test_how_a_job_ended_that_seemed_to_end_unobserved_may_still_be_learned() -> None:
+    before = instance(provision(1, RUNNING))
+    unobserved = replace(before, status=project(before, [delayed(provision(2))], NOW, POLICY))
+    after = project(unobserved, [happened(provision(1, FAILED, revision=9))], NOW, POLICY)
+    assert [job.state for job in after.jobs] == [FAILED]

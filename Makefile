@@ -9,7 +9,7 @@ INSTALLED := .venv/.installed
 CODE := docs/fromcode libs services tests $(wildcard benchmarks/*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test check format docs bench lock clean
+.PHONY: help install dev demo test simulate soak check format docs bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,12 @@ dev: $(INSTALLED) ## Run everything here, for use with kubectl, until Ctrl-C
 
 test: $(INSTALLED) ## Run all tests
 	$(BIN)/pytest $(ARGS)
+
+simulate: $(INSTALLED) ## Live through 300 seeded worlds of faults (SEED=17: tell the story of one)
+	@PYTHONPATH=tests $(BIN)/python -m simulation $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+soak: $(INSTALLED) ## Simulate one world after the other, for half an hour or SECONDS=
+	@PYTHONPATH=tests $(BIN)/python -m simulation --seconds $(or $(SECONDS),1800) --first $(or $(SEED),0) $(ARGS)
 
 check: $(INSTALLED) ## Lint, formatting, types and import rules, in seconds
 	$(BIN)/ruff check .

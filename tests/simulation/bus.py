@@ -148,7 +148,8 @@ class SimulatedJetStream(JetStream):
             self._server.appended(self._process, subject, body)
             return ack
 
-        rate = self._server.dice.rates.of_writes
+        rates = self._server.dice.rates
+        rate = rates.of_claims if subject.endswith(".claimed") else rates.of_writes
         what = f"append {subject.rsplit('.', 1)[1]}" if ".job." in subject else f"publish {subject}"
         return await self._network.request(self._process, NATS, what, store, rate=rate, patience=within)
 

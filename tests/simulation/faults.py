@@ -51,6 +51,7 @@ class Rates:
 
     of_reads: float = 0.004
     of_writes: float = 0.03
+    of_claims: float = 0.15
     of_launches: float = 0.25
     event_lost: float = 0.01
     acknowledgement_lost: float = 0.01

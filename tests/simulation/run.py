@@ -30,6 +30,7 @@ class Outcome:
     """What came of one seed. Times are virtual seconds."""
 
     seed: int
+    bug: str
     violations: tuple[str, ...]
     counts: Counter[str]
     lasted: float
@@ -72,21 +73,22 @@ def run_seed(seed: int, bug: str = "") -> Outcome:
     quiet()
     world = World(seed, bug=bug)
     history = world.run()
-    return Outcome(seed, tuple(map(str, history.violations)), history.counts, world.loop.time())
+    return Outcome(seed, bug, tuple(map(str, history.violations)), history.counts, world.loop.time())
 
 
-def run_seeds(seeds: Iterable[int], bug: str = "") -> Iterator[Outcome]:
-    """Live through *seeds*, on every core, in processes of their own; as they end.
+def run_seeds(worlds: Iterable[tuple[int, str]]) -> Iterator[Outcome]:
+    """Live through *worlds*, each a seed and a bug, on every core, in processes of their own; as they end.
 
     Sets of words have another order in each process, unless their hashes have the same seed.
     """
-    os.environ["PYTHONHASHSEED"] = "0"
+    environ = {"PYTHONHASHSEED": "0", "PYTHONPATH": os.pathsep.join(sys.path)}
+    os.environ |= {**os.environ, **environ}
     waiting: set[Future[Outcome]] = set()
     cores = os.cpu_count() or 1
-    rest = iter(seeds)
+    rest = iter(worlds)
     with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
         while True:
-            for seed in itertools.islice(rest, AHEAD * cores - len(waiting)):
+            for seed, bug in itertools.islice(rest, AHEAD * cores - len(waiting)):
                 waiting.add(pool.submit(run_seed, seed, bug))
             if not waiting:
                 return
@@ -131,7 +133,7 @@ def _search(seeds: Iterable[int], bug: str, seconds: float) -> int:
     summary, until = Summary(), time.perf_counter() + seconds
     in_time = itertools.takewhile(lambda _: time.perf_counter() < until, seeds)
     try:
-        for outcome in run_seeds(in_time, bug):
+        for outcome in run_seeds((seed, bug) for seed in in_time):
             summary.add(outcome)
             for violation in outcome.violations:
                 print(f"seed {outcome.seed}: {violation}", flush=True)

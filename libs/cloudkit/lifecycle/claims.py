@@ -84,10 +84,28 @@ def judge(
 def last_job(intent: ProviderIntent, of_uid: JobEvent | None) -> JobRecord | None:
     """The newest job known: the log's, or the resource's if the log has none, or has lost it (AAP may
     remember older jobs than the resource does; nobody would ever ask for their successors)."""
+    if of_uid is None:
+        return intent.newest
     shown = intent.newest
-    if of_uid is None or (shown is not None and of_uid.closed and of_uid.job.number < shown.number):
-        return shown
-    return of_uid.job
+    return shown if shown is not None and lacks(of_uid, shown) else of_uid.job
+
+
+def open_job(intent: ProviderIntent, of_uid: JobEvent | None) -> JobRecord | None:
+    """The newest job known, unless it is closed."""
+    last = last_job(intent, of_uid)
+    return None if last is None or _is_closed(of_uid, last) else last
+
+
+def lacks(of_uid: JobEvent | None, shown: JobRecord) -> bool:
+    """Whether the log, whose last event is *of_uid*, was lost since it knew the job that the resource shows.
+
+    A delay of the same number is no knowledge of it: whoever wrote it did not know that the number was
+    taken, and nobody would ever ask for it again.
+    """
+    if of_uid is None:
+        return True
+    known = of_uid.job.number - 1 if of_uid.event is JobEventName.DELAYED else of_uid.job.number
+    return of_uid.closed and known < shown.number
 
 
 def next_number(intent: ProviderIntent, of_uid: JobEvent | None) -> int:

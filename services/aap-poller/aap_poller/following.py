@@ -20,6 +20,7 @@ from cloudkit.contracts.events import JobEvent, JobEventName
 from cloudkit.contracts.intents import Cancel, Follow, Reconcile
 from cloudkit.contracts.jobs import Provider
 from cloudkit.contracts.subjects import Addressee
+from cloudkit.lifecycle.claims import lacks, open_job
 from cloudkit.runtime.answers import DONE, Answer, Later, Received
 from cloudkit.runtime.ports import Intents, JobLog
 
@@ -52,7 +53,7 @@ class Following:
         last, shown = (await self.log.position(intent.instance)).of_uid, intent.newest
         if shown is None or shown.provider is not Provider.AAP:
             return DONE
-        if shown.job_id and (last is None or (last.closed and last.job.number < shown.number)):
+        if shown.job_id and lacks(last, shown):
             # The log was lost, and the resource remembers the job. AAP may be slow: read again after it.
             row = await self.aap.job(shown.kind, shown.job_id)
             await self.records.update(intent.instance, shown, await self.log.position(intent.instance), row)
@@ -62,10 +63,8 @@ class Following:
 
     async def cancel(self, intent: Cancel) -> Answer:
         """Stop a job of ours, because another provider is to remove the machine."""
-        last = (await self.log.position(intent.instance)).of_uid
-        job = intent.newest if last is None else last.job
-        open = job is not None and not job.closed and (last is None or not last.closed)
-        if job is None or not open or job.number != intent.number or not job.job_id:
+        job = open_job(intent, (await self.log.position(intent.instance)).of_uid)
+        if job is None or job.number != intent.number or not job.job_id:
             await self.intents.publish(Addressee.STATUS, Reconcile(instance=intent.instance))
             return DONE
         await self.stopping.stop(intent.instance, job)

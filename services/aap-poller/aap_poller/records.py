@@ -15,6 +15,7 @@ from cloudkit.contracts.errors import ProvisionerError
 from cloudkit.contracts.events import JobEvent, JobEventName
 from cloudkit.contracts.instance import InstanceRef
 from cloudkit.contracts.jobs import JobRecord, JobState, Provider
+from cloudkit.lifecycle.claims import lacks
 from cloudkit.lifecycle.observe import advance, delayed, observed, purged
 from cloudkit.runtime.ports import Clock, JobLog, Position
 
@@ -43,7 +44,7 @@ class Records:
         *row* is what AAP has under its id now, if anything. Nothing happens if the log has moved on.
         """
         last, job = at.of_uid, found(row, JobKey(instance, record.number))
-        if last is None or (last.closed and last.job.number < record.number):
+        if last is None or lacks(last, record):
             return await (self.vanished(instance, record, at) if job is None else self.adopt(job, at, record))
         if last.closed or (last.job.number, last.job.job_id) != (record.number, record.job_id):
             return last

@@ -191,6 +191,16 @@ async def test_a_follow_brings_a_job_back_into_a_lost_log(world: World, replica:
     assert (world.story, world.last.job.revision) == (["adopted"], shown.revision + 1)
 
 
+async def test_a_follow_brings_back_a_job_whose_number_a_new_log_has_only_delayed(
+    world: World, replica: Replica, launched: JobEvent
+) -> None:
+    shown = launched.job
+    world.log.lose()
+    await world.happen(JobEventName.DELAYED, replace(shown, job_id="", claimant=""))
+    assert await replica.hear(world.follow(shown)) == DONE
+    assert (world.last.event, world.last.job.job_id) == (JobEventName.ADOPTED, shown.job_id)
+
+
 async def test_a_follow_of_a_job_that_aap_lost_too_ends_it(world: World, replica: Replica) -> None:
     await replica.hear(world.follow(world.shown(1, "4711")))
     assert world.last.job.reason == "JobPurged"

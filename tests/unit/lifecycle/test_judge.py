@@ -240,6 +240,18 @@ CASES: dict[str, tuple[Launchable, JobEvent | None, JobEvent | None, str]] = {
         None,
         "stale",
     ),
+    "a number that was delayed in a new log, while the resource shows its job, was taken": (
+        to_deprovision(2, provision(1)),
+        delayed(provision(1)),
+        None,
+        "free 2",
+    ),
+    "a job that the resource shows running runs, although a new log has delayed its number": (
+        to_deprovision(2, provision(1, RUNNING, job_id="7")),
+        delayed(provision(1)),
+        None,
+        "stop 1 first",
+    ),
     "the status knows better than a log that lost the newest jobs": (
         to_deprovision(4, provision(3)),
         happened(provision(1), JobEventName.ADOPTED),

@@ -14,6 +14,7 @@ from cloudkit.contracts.events import JobEvent, JobEventName
 from cloudkit.contracts.intents import Deprovision, ProviderIntent, Provision
 from cloudkit.contracts.jobs import JobRecord, JobState, JobType, Provider
 
+PURGED = "JobPurged"
 LAUNCH_TAKES = timedelta(seconds=15)
 """How old a claim may be whose launch is probably still on its way."""
 
@@ -78,7 +79,9 @@ def judge(
     if isinstance(intent, Provision) and _cleanup_began(intent, of_uid):
         return Stale("it is being deleted: nothing is provisioned any more")
     record = first_record(intent, of_uid, provider=provider, now=now)
-    return Free(record, after_cancel=_canceled(foreign.job if foreign else None) or _canceled(last))
+    return Free(
+        record, after_cancel=_perhaps_stopping(foreign.job if foreign else None) or _perhaps_stopping(last)
+    )
 
 
 def last_job(intent: ProviderIntent, of_uid: JobEvent | None) -> JobRecord | None:
@@ -155,8 +158,11 @@ def _is_delayed(of_uid: JobEvent | None, last: JobRecord) -> bool:
     return of_uid is not None and of_uid.job is last and of_uid.event is JobEventName.DELAYED
 
 
-def _canceled(job: JobRecord | None) -> JobRecord | None:
-    return job if job is not None and job.state is JobState.CANCELED else None
+def _perhaps_stopping(job: JobRecord | None) -> JobRecord | None:
+    """*job*, if it was canceled; or may have been, by the time that AAP forgot it."""
+    if job is None or (job.state is not JobState.CANCELED and job.reason != PURGED):
+        return None
+    return job
 
 
 def _cleanup_began(intent: ProviderIntent, of_uid: JobEvent | None) -> bool:

@@ -8,10 +8,9 @@ from msgspec.structs import replace
 from cloudkit.contracts.events import STATE_EVENTS, JobEvent, JobEventName
 from cloudkit.contracts.instance import InstanceRef
 from cloudkit.contracts.jobs import JobKind, JobRecord, JobState
-from cloudkit.lifecycle.claims import succeeding
+from cloudkit.lifecycle.claims import PURGED, succeeding
 from cloudkit.lifecycle.texts import job_message, shorten
 
-PURGED = "JobPurged"
 CANCELED = "Canceled"
 
 

@@ -174,6 +174,12 @@ CASES: dict[str, tuple[Launchable, JobEvent | None, JobEvent | None, str]] = {
         None,
         "free 2 after cancel of 1",
     ),
+    "a playbook may still be stopping whose job AAP forgot": (
+        to_deprovision(2),
+        happened(provision(1, FAILED, reason="JobPurged")),
+        None,
+        "free 2 after cancel of 1",
+    ),
     "nothing is provisioned after a cleanup has begun": (
         to_provision(2),
         happened(deprovision(1, FAILED)),

@@ -65,7 +65,10 @@ class Situation:
 
     @property
     def next_number(self) -> int:
-        return self.newest.number + 1 if self.newest else 1
+        """One more than the newest job, or the number that a launch without a job took or was refused: a
+        status from a backup may know fewer jobs than the log has counted."""
+        launch = self.instance.status.launch
+        return max(self.newest.number + 1 if self.newest else 1, launch.number if launch else 1)
 
     @property
     def next_attempt(self) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cloudkit.contracts.instance import MANAGEMENT_ANNOTATION, RETRY_ANNOTATION, UNMANAGED, Phase
-from cloudkit.lifecycle import conditions, launches, observe
+from cloudkit.lifecycle import claims, conditions, launches, observe
 from cloudkit.lifecycle.decide import RULES
 
 PAGE = (Path(__file__).parents[3] / "docs" / "lifecycle.md").read_text()
@@ -17,7 +17,7 @@ ROWS = re.findall(r"^\| (?:\d+ \| )?`(\w+)` \|", PAGE, re.MULTILINE)
 
 def reasons() -> set[str]:
     """Every reason that the code gives by itself: the third word of each finding, and the constants."""
-    found = {launches.LAUNCH_UNCONFIRMED, launches.DELAYED, observe.PURGED, observe.CANCELED}
+    found = {launches.LAUNCH_UNCONFIRMED, launches.DELAYED, claims.PURGED, observe.CANCELED}
     for node in ast.walk(ast.parse(inspect.getsource(conditions))):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Finding":
             words = [word.value for word in ast.walk(node.args[2]) if isinstance(word, ast.Constant)]

@@ -6,7 +6,7 @@ from typing import assert_never
 import structlog
 
 from aap_poller.following import Following
-from aap_poller.launching import Launching
+from aap_poller.launching import INTENT_IS_GOOD_FOR, Launching
 from aap_poller.log_lines import names
 from cloudkit.contracts.intents import (
     Cancel,
@@ -23,9 +23,6 @@ from cloudkit.runtime.ports import Clock, Intents
 
 log = structlog.get_logger(__name__)
 
-INTENT_IS_GOOD_FOR = 300.0
-"""In seconds: an older intent speaks of a resource that nobody can vouch for."""
-
 
 @dataclass(frozen=True)
 class Handlers:
@@ -38,14 +35,14 @@ class Handlers:
 
     async def intent(self, message: Received[Intent]) -> Answer:
         """Carry out what the watcher asks for."""
-        intent, good_for = message.body, INTENT_IS_GOOD_FOR - message.age
-        if good_for < 0:
+        intent = message.body
+        if message.age > INTENT_IS_GOOD_FOR:
             log.info("intent is too old", age=round(message.age), **names(intent.instance))
             await self.intents.publish(Addressee.STATUS, Reconcile(instance=intent.instance))
             return DONE
         match intent:
             case Provision() | Deprovision():
-                return await self.launching.launch(intent, good_until=self.clock.monotonic() + good_for)
+                return await self.launching.launch(intent, asked_at=self.clock.monotonic() - message.age)
             case Follow():
                 return await self.following.follow(intent)
             case Cancel():

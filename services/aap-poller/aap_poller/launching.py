@@ -35,6 +35,8 @@ from cloudkit.runtime.ports import Clock, Intents, JobLog, Position
 
 log = structlog.get_logger(__name__)
 
+INTENT_IS_GOOD_FOR = 300.0
+"""In seconds: an older intent speaks of a resource that nobody can vouch for."""
 BUSY_AGAIN_AFTER = 2.0
 OBSTACLE_AGAIN_AFTER = 5.0
 """In seconds; no request to AAP is spent on finding out that nothing has changed."""
@@ -90,17 +92,17 @@ class Launching:
         watches = Stopwatches[str](self.clock, forget_after=10 * self.cancel_grace + 60.0)
         object.__setattr__(self, "canceled", watches)
 
-    async def launch(self, intent: Launchable, *, good_until: float) -> Answer:
-        """Bring *intent* one step forward, which nobody can vouch for after *good_until* (monotonic).
+    async def launch(self, intent: Launchable, *, asked_at: float) -> Answer:
+        """Bring *intent*, published at *asked_at* (monotonic), one step forward.
 
         Raises what `Controller` and the bus raise.
         """
         try:
-            return await self._step(intent, good_until)
+            return await self._step(intent, asked_at)
         except Conflict as conflict:
             return Later(CONFLICT_AGAIN_AFTER, conflict.message)
 
-    async def _step(self, intent: Launchable, good_until: float) -> Answer:
+    async def _step(self, intent: Launchable, asked_at: float) -> Answer:
         at, verdict = await self._judged(intent)
         match verdict:
             case Stale(because, stop):
@@ -111,7 +113,7 @@ class Launching:
                 await self.stopping.stop(intent.instance, job)
                 return Later(STOPPING_AGAIN_AFTER, f"job {job.number} has to end first")
             case Free():
-                return await self._in_its_turn(intent, at, good_until)
+                return await self._in_its_turn(intent, at, asked_at)
         assert_never(verdict)
 
     async def _judged(self, intent: Launchable) -> tuple[Position, Verdict]:
@@ -126,18 +128,18 @@ class Launching:
             await self.stopping.stop(intent.instance, stop)
         return DONE
 
-    async def _in_its_turn(self, intent: Launchable, at: Position, good_until: float) -> Answer:
+    async def _in_its_turn(self, intent: Launchable, at: Position, asked_at: float) -> Answer:
         """Wait for whatever can be waited for, then read again: the wait may have been long."""
         if self.slots.crowded:
             return Later(BUSY_AGAIN_AFTER, "many launches are under way")
         with self.slots.queue():
             template = await self._template(intent, at)
             async with self.slots.free:
-                return await self._in_a_slot(intent, template, good_until)
+                return await self._in_a_slot(intent, template, asked_at)
 
-    async def _in_a_slot(self, intent: Launchable, template: Template | Problem, good_until: float) -> Answer:
+    async def _in_a_slot(self, intent: Launchable, template: Template | Problem, asked_at: float) -> Answer:
         at, verdict = await self._judged(intent)
-        if self.clock.monotonic() > good_until:
+        if self.clock.monotonic() - asked_at > INTENT_IS_GOOD_FOR:
             # Its turn came late, or we were paused; the instance may have gone or changed since.
             return await self._give_back(intent, "it has waited for too long", None)
         if not isinstance(verdict, Free):
@@ -147,11 +149,14 @@ class Launching:
             return Later(left, "the canceled playbook may still be stopping")
         if not isinstance(template, Template):
             return await self._delay(intent, verdict, at, template)
-        match await self._obstacle(intent, at):
-            case Later() as later:
-                return later
-            case Refused() as problem:
-                return await self._delay(intent, verdict, at, problem)
+        if not _has_a_claim(at):
+            if await self._is_older_than_the_log(asked_at):
+                return await self._give_back(intent, "it was asked for before the job log was made", None)
+            match await self.lost_log.obstacle(at, knew_jobs=intent.newest is not None):
+                case Later() as later:
+                    return later
+                case Refused() as problem:
+                    return await self._delay(intent, verdict, at, problem)
         return await self.claiming.claim(intent, verdict.record, template, at)
 
     async def _delay(self, intent: Launchable, verdict: Free, at: Position, problem: Problem) -> Answer:
@@ -173,11 +178,11 @@ class Launching:
             return problem
         return template
 
-    async def _obstacle(self, intent: Launchable, at: Position) -> Later | Refused | None:
-        """Why the number must not be claimed yet, if it must not."""
-        if _has_a_claim(at):
-            return None
-        return await self.lost_log.obstacle(at, knew_jobs=intent.newest is not None)
+    async def _is_older_than_the_log(self, asked_at: float) -> bool:
+        """Whether the log was lost since: then the intent knows of nothing that happened in between, and
+        if AAP has forgotten it too, nothing else would tell. The watcher asks again."""
+        epoch = await self.log.epoch()
+        return epoch.age < self.clock.monotonic() - asked_at
 
     def _grace_left(self, canceled: JobRecord | None) -> float:
         """Seconds until the playbook of *canceled* is surely over, as far as this process can tell."""

@@ -215,3 +215,16 @@ async def test_the_resource_says_why_nothing_is_launched_in_a_lost_logs_first_mi
     await replica.launch(world.provision(2, newest=world.shown(1, "12", state=JobState.FAILED)))
     assert (world.last.event, world.last.job.number) == (JobEventName.DELAYED, 2)
     assert world.last.job.reason == "JobLogNew"
+
+
+async def test_what_was_asked_for_before_the_log_was_lost_is_not_obeyed_though_aap_forgot_everything(
+    world: World, replica: Replica
+) -> None:
+    """A cleanup was launched meanwhile, and neither the log nor AAP would tell."""
+    world.clock.pass_time(20)
+    world.log.lose()
+    world.clock.pass_time(40)
+    assert await replica.hear(world.provision(), age=60.0) == DONE
+    assert (world.aap.launches, world.reconciles) == ([], 1)
+    assert await replica.hear(world.provision(), age=30.0) == DONE, "asked for by whoever has seen the loss"
+    assert len(world.aap.launches) == 1

@@ -8,7 +8,7 @@ from typing import Any
 from aap_poller.claiming import Claiming, Launchable
 from aap_poller.controller import Controller
 from aap_poller.following import Following
-from aap_poller.handlers import INTENT_IS_GOOD_FOR, Handlers
+from aap_poller.handlers import Handlers
 from aap_poller.launching import Launching, Slots
 from aap_poller.lost_log import LostLog
 from aap_poller.presence import Presence
@@ -98,7 +98,7 @@ class Replica:
         self.sweep = Sweep(log, aap, clock, self.records, self.templates, self.presence, self.health, 1.0)
 
     async def launch(self, intent: Launchable) -> Answer:
-        return await self.launching.launch(intent, good_until=self.clock.monotonic() + INTENT_IS_GOOD_FOR)
+        return await self.launching.launch(intent, asked_at=self.clock.monotonic())
 
     async def hear(self, intent: Intent, *, age: float = 0.0) -> Answer:
         return await self.handlers.intent(Received(intent, 1, age, 1))

@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--token", help="default: that of --directory, or a random one")
     parser.add_argument("--superuser", action="store_true", help="make the token a superuser's")
     parser.add_argument("--first-id", type=int, default=Settings.first_id)
+    parser.add_argument("--max-body", type=int, default=Settings.max_body, help="in bytes")
     for name in _DURATIONS:
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=getattr(Settings, name))
     return parser
@@ -73,7 +74,7 @@ async def serve(options: argparse.Namespace) -> None:
 
 
 def _settings(options: argparse.Namespace, kept: Kept | None) -> Settings:
-    given = {name: getattr(options, name) for name in (*_DURATIONS, "superuser", "first_id")}
+    given = {name: getattr(options, name) for name in (*_DURATIONS, "superuser", "first_id", "max_body")}
     if token := options.token or (kept.token if kept else ""):
         given["token"] = token
     return Settings(**given)

@@ -19,6 +19,11 @@ class Accounts:
         """Take these tokens from now on, whomever they stood for before."""
         self._users.update(users)
 
+    def rotate(self, old: str, new: str) -> None:
+        """From now on *new* stands for whom *old* stood, and *old* for nobody."""
+        if (user := self._users.pop(old, None)) is not None:
+            self._users[new] = user
+
     def revoke(self, token: str) -> None:
         self._users.pop(token, None)
 

@@ -7,8 +7,13 @@ import msgspec
 from aiohttp import web
 
 
+def page(title: str) -> str:
+    """HTML for people, as proxies write it."""
+    return f"<html>\r\n<head><title>{title}</title></head>\r\n<body></body>\r\n</html>\r\n"
+
+
 class Answer(Exception):
-    """Raised to end a request with *status* and *body* (as JSON; None for no body)."""
+    """Raised to end a request with *status* and *body* (text is a page, all else JSON; None for none)."""
 
     def __init__(self, status: int, body: object = None, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status)
@@ -19,6 +24,10 @@ class Answer(Exception):
     def response(self) -> web.Response:
         if self.body is None:
             return web.Response(status=self.status, headers=self.headers)
+        if isinstance(self.body, str):
+            return web.Response(
+                status=self.status, text=self.body, headers=self.headers, content_type="text/html"
+            )
         return json_response(msgspec.json.encode(self.body), status=self.status, headers=self.headers)
 
 
@@ -64,6 +73,16 @@ def not_found(text: str = "Not found.") -> Answer:
 
 def method_not_allowed(method: str) -> Answer:
     return _detail(405, f'Method "{method}" not allowed.')
+
+
+def bad_gateway() -> Answer:
+    """The proxy's word for a worker that died."""
+    return Answer(502, page("502 Bad Gateway"))
+
+
+def too_large() -> Answer:
+    """The proxy's word for a body that it does not let through."""
+    return Answer(413, page("413 Request Entity Too Large"))
 
 
 def unsupported_media_type(content_type: str) -> Answer:

@@ -15,7 +15,7 @@ from sandbox.aap.faults import Faults
 from sandbox.aap.gate import ACCOUNTS, CONTROLLER, FAULTS, PREFIXES, TALLY, USER, Handler, meet
 from sandbox.aap.job_views import JobViews
 from sandbox.aap.journal import Journal
-from sandbox.aap.model import JobKind, TemplateKind, User
+from sandbox.aap.model import LAUNCHABLE, JobKind, TemplateKind, User
 from sandbox.aap.replay import resume
 from sandbox.aap.rows import user_link
 from sandbox.aap.settings import Settings
@@ -23,7 +23,6 @@ from sandbox.aap.template_views import TemplateViews
 
 VERSION = "4.6.2"
 INSTALLATION = "00000000-0000-4000-8000-000000000000"
-MAX_BODY = 16 * 2**20
 
 Route: TypeAlias = tuple[str, str, Handler]
 
@@ -36,11 +35,11 @@ def create_app(
     It goes on from what *journal* holds.
     """
     settings = settings or Settings()
-    app = web.Application(middlewares=[meet], client_max_size=MAX_BODY)
+    app = web.Application(middlewares=[meet], client_max_size=settings.max_body)
     app[CONTROLLER] = Controller(settings, clock or SystemClock())
     if journal is not None:
         resume(app[CONTROLLER], journal)
-    app[FAULTS] = Faults()
+    app[FAULTS] = Faults(latency=settings.answer_seconds)
     app[ACCOUNTS] = Accounts({settings.token: User(superuser=settings.superuser)})
     app[TALLY] = Tally()
     for method, path, view in _routes():
@@ -58,12 +57,13 @@ def _routes() -> Iterator[Route]:
     jobs, workflow_jobs = JobViews(JobKind.JOB), JobViews(JobKind.WORKFLOW_JOB)
     yield from _template_routes("/job_templates/", job_templates)
     yield from _template_routes("/workflow_job_templates/", workflow_templates)
-    yield "GET", "/unified_job_templates/", TemplateViews(*TemplateKind).list
+    yield "GET", "/unified_job_templates/", TemplateViews(*LAUNCHABLE).list
     yield from _job_routes("/jobs/", jobs)
     yield from _job_routes("/workflow_jobs/", workflow_jobs)
     yield "GET", "/unified_jobs/", JobViews(*JobKind).list
     yield "GET", r"/jobs/{id:\d+}/job_events/", jobs.events
     yield "GET", r"/workflow_jobs/{id:\d+}/workflow_nodes/", workflow_jobs.nodes
+    yield from _approval_routes("/workflow_approvals/", JobViews(JobKind.WORKFLOW_APPROVAL))
 
 
 def _template_routes(collection: str, views: TemplateViews) -> Iterator[Route]:
@@ -79,6 +79,13 @@ def _job_routes(collection: str, views: JobViews) -> Iterator[Route]:
     yield "DELETE", collection + r"{id:\d+}/", views.delete
     yield "GET", collection + r"{id:\d+}/cancel/", views.can_cancel
     yield "POST", collection + r"{id:\d+}/cancel/", views.cancel
+
+
+def _approval_routes(collection: str, views: JobViews) -> Iterator[Route]:
+    yield "GET", collection, views.list
+    yield "GET", collection + r"{id:\d+}/", views.detail
+    yield "POST", collection + r"{id:\d+}/approve/", views.approve
+    yield "POST", collection + r"{id:\d+}/deny/", views.deny
 
 
 async def ping(_: web.Request) -> web.Response:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from sandbox.aap.model import Template, TemplateKind
+from sandbox.aap.model import LAUNCHABLE, Template, TemplateKind
 from sandbox.aap.subjects import purpose_of
 
 FIRST_ID = 7
@@ -52,6 +52,10 @@ class Catalog:
     def organization_id(self, template: Template) -> int:
         return self._organizations[template.organization]
 
+    def now(self, template: Template) -> Template:
+        """*template* as it is now, if it still exists; or else as it was."""
+        return self._templates.get(template.id, template)
+
     def of_kinds(self, *kinds: TemplateKind) -> list[Template]:
         """Those of *kinds*, by id."""
         return sorted((one for one in self._templates.values() if one.kind in kinds), key=lambda one: one.id)
@@ -73,9 +77,21 @@ class Catalog:
         return None
 
     def node_templates(self, workflow: Template) -> list[Template]:
-        """The job templates that *workflow* runs."""
-        by_name = {one.name: one for one in self.of_kinds(TemplateKind.JOB_TEMPLATE)}
+        """What *workflow* runs; of a job and a workflow template of one name the former."""
+        by_name = {one.name: one for kind in reversed(LAUNCHABLE) for one in self.of_kinds(kind)}
         return [by_name[name] for name in workflow.nodes if name in by_name]
+
+    def approval_templates(self, workflow: Template) -> list[Template]:
+        """The steps of *workflow* at which a person decides."""
+        return [
+            Template(
+                id=workflow.id * 1000 + number,
+                name=name,
+                kind=TemplateKind.WORKFLOW_APPROVAL_TEMPLATE,
+                organization=workflow.organization,
+            )
+            for number, name in enumerate(workflow.approvals, start=1)
+        ]
 
 
 def _split_named_url(segment: str) -> tuple[str, str, str]:

@@ -8,7 +8,14 @@ import httpx
 import msgspec
 
 from sandbox.aap.audit import AuditEntry, Violation
-from sandbox.aap.control_views import JobOrder, PlaybookOrder, RestoreOrder, TemplateOrder, TokenOrder
+from sandbox.aap.control_views import (
+    JobMarks,
+    JobOrder,
+    PlaybookOrder,
+    RestoreOrder,
+    TemplateOrder,
+    TokenOrder,
+)
 from sandbox.aap.faults import Fault
 from sandbox.aap.machines import Machine
 from sandbox.aap.model import Status, Template, User
@@ -45,6 +52,10 @@ class Control:
     async def clear_faults(self) -> None:
         await self._send("DELETE", "/faults")
 
+    async def set_latency(self, seconds: float) -> None:
+        """Let every answer take so long, until faults are cleared."""
+        await self._send("POST", "/latency", seconds)
+
     async def audit(self, *, after: int = 0) -> list[AuditEntry]:
         """What happened, oldest first, after the entry with this sequence."""
         return await self._get(f"/audit?after={after}", list[AuditEntry])
@@ -78,6 +89,16 @@ class Control:
         """A person cancels *job*."""
         await self._send("POST", f"/jobs/{job}", JobOrder(cancel_by=by))
 
+    async def decide(self, approval: int, *, approved: bool) -> None:
+        """A person approves or denies a step of a workflow."""
+        await self._send("POST", f"/jobs/{approval}", JobOrder(approved=approved))
+
+    async def mark(self, job: int, *, cancelable: bool | None = None, breaks_lists: bool = False) -> None:
+        """Say what is odd about *job*: whether others than superusers may cancel it (None: as its template
+        says), and whether every list answers 502 that has it on its page."""
+        marks = JobMarks(cancelable=cancelable, breaks_lists=breaks_lists)
+        await self._send("POST", f"/jobs/{job}", JobOrder(marks=marks))
+
     async def purge(self, job: int) -> None:
         """Forget *job*, whatever its status."""
         await self._send("POST", f"/jobs/{job}", JobOrder(purge=True))
@@ -98,6 +119,10 @@ class Control:
 
     async def revoke_token(self, token: str) -> None:
         await self._send("POST", "/tokens", TokenOrder(revoke=(token,)))
+
+    async def rotate_token(self, old: str, new: str) -> None:
+        """Replace *old*, which nobody knows from then on."""
+        await self._send("POST", "/tokens", TokenOrder(rotate={old: new}))
 
     async def restore(self, *, next_id: int | None = None) -> None:
         """Forget all jobs; ids start over."""

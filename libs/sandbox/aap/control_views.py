@@ -23,6 +23,16 @@ class JobOrder(msgspec.Struct, frozen=True, kw_only=True):
     explanation: str = ""
     cancel_by: str = ""
     purge: bool = False
+    approved: bool | None = None
+    marks: "JobMarks | None" = None
+
+
+class JobMarks(msgspec.Struct, frozen=True, kw_only=True):
+    """What is odd about a job: whether others than superusers may cancel it (None: as its template says),
+    and whether it kills whatever lists it."""
+
+    cancelable: bool | None = None
+    breaks_lists: bool = False
 
 
 class TemplateOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,10 +43,11 @@ class TemplateOrder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TokenOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """Tokens to add, with their users, and to revoke."""
+    """Tokens to add, with their users, to revoke, and to replace by others."""
 
     add: dict[str, User] = {}
     revoke: tuple[str, ...] = ()
+    rotate: dict[str, str] = {}
 
 
 class PlaybookOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +74,11 @@ async def add_faults(request: web.Request) -> web.Response:
 
 async def clear_faults(request: web.Request) -> web.Response:
     request.app[FAULTS].clear()
+    return web.Response(status=204)
+
+
+async def change_latency(request: web.Request) -> web.Response:
+    request.app[FAULTS].latency = await _read(request, float)
     return web.Response(status=204)
 
 
@@ -115,6 +131,10 @@ async def change_job(request: web.Request) -> web.Response:
         controller.cancel(job, controller.now, by=order.cancel_by)
     elif order.purge:
         controller.purge(job, controller.now, by="hand")
+    elif order.approved is not None and job.active:
+        controller.decide(job, controller.now, approved=order.approved, by="hand")
+    elif order.marks is not None:
+        controller.mark(job, cancelable=order.marks.cancelable, breaks_lists=order.marks.breaks_lists)
     return web.Response(status=204)
 
 
@@ -136,6 +156,8 @@ async def change_tokens(request: web.Request) -> web.Response:
     accounts.add(order.add)
     for token in order.revoke:
         accounts.revoke(token)
+    for old, new in order.rotate.items():
+        accounts.rotate(old, new)
     return web.Response(status=204)
 
 
@@ -158,6 +180,7 @@ def control_routes() -> list[tuple[str, str, Handler]]:
     return [
         ("POST", "/sandbox/faults", add_faults),
         ("DELETE", "/sandbox/faults", clear_faults),
+        ("POST", "/sandbox/latency", change_latency),
         ("GET", "/sandbox/audit", show_audit),
         ("GET", "/sandbox/violations", show_violations),
         ("GET", "/sandbox/machines", show_machines),

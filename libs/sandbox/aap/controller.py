@@ -21,9 +21,11 @@ from sandbox.aap.jobs import Jobs
 from sandbox.aap.journal import (
     Canceled,
     Change,
+    Decided,
     Forced,
     Journal,
     Launched,
+    Marked,
     Purged,
     Restored,
     RulesAdded,
@@ -32,7 +34,7 @@ from sandbox.aap.journal import (
     TemplateRemoved,
 )
 from sandbox.aap.machines import Machines
-from sandbox.aap.model import Job, JobKind, Node, Order, Status, Template, TemplateKind
+from sandbox.aap.model import Job, JobKind, Node, Order, Status, Template, TemplateKind, User
 from sandbox.aap.playbooks import Outcome, Playbooks, Rule
 from sandbox.aap.settings import Settings
 from sandbox.aap.subjects import Purpose, purpose_of, read_subject
@@ -113,13 +115,11 @@ class Controller:
 
     def _new_job(self, order: Order, at: datetime, origin: Origin) -> Job:
         template = order.template
-        sliced = order.slices > 1 and origin.workflow is None
-        workflow = template.kind is TemplateKind.WORKFLOW_JOB_TEMPLATE or sliced
         subject = read_subject(order.extra_vars)
         purpose = template.purpose or purpose_of(template.name)
         job = Job(
             id=self._next_id,
-            kind=JobKind.WORKFLOW_JOB if workflow else JobKind.JOB,
+            kind=_kind_of(order, origin),
             order=order,
             organization=self.catalog.organization_id(template),
             subject=subject,
@@ -136,7 +136,10 @@ class Controller:
     def _appear(self, job: Job, at: datetime) -> None:
         self.jobs.add(job)
         self.audit.note(AuditEvent.LAUNCH, job, at, by=job.order.user.username)
-        self._plan(job, job.play.pending_seconds, at, self._begin)
+        if job.kind is JobKind.WORKFLOW_APPROVAL:
+            job.started = at
+        else:
+            self._plan(job, job.play.pending_seconds, at, self._begin)
 
     def _plan(self, job: Job, seconds: float, since: datetime, deed: JobDeed) -> None:
         """Do *deed* to *job* then, unless its future is planned anew before that."""
@@ -246,6 +249,7 @@ class Controller:
             yield from ((number, job.template) for number in range(1, job.order.slices + 1))
         else:
             yield from ((0, template) for template in self.catalog.node_templates(job.template))
+            yield from ((0, template) for template in self.catalog.approval_templates(job.template))
 
     def _check_workflow(self, job: Job, at: datetime) -> None:
         spawned = [node.job for node in job.nodes if node.job is not None]
@@ -258,7 +262,19 @@ class Controller:
         else:
             self.finish(job, Status.SUCCESSFUL, at)
 
+    def decide(self, approval: Job, at: datetime, *, approved: bool, by: str) -> None:
+        """A person approves or denies; what is denied has failed, and does not say why."""
+        self._keep(Decided(at=at, job=approval.id, approved=approved, by=by))
+        self.finish(approval, Status.SUCCESSFUL if approved else Status.FAILED, at)
+
     # -- canceling, forgetting
+
+    def may_cancel(self, user: User, job: Job) -> bool:
+        """Whether *user* may cancel *job* while it is active: nobody may cancel what others launched, but
+        for superusers, who may do anything."""
+        by_template = self.catalog.now(job.template).cancelable
+        allowed = by_template if job.cancelable is None else job.cancelable
+        return user.superuser or (allowed and job.order.user.id == user.id)
 
     def cancel(self, job: Job, at: datetime, *, by: str) -> None:
         """Ask an active *job* to stop: at once if it has not started, later if it runs."""
@@ -308,6 +324,11 @@ class Controller:
                 job.started = job.started or at
             self.finish(job, status, at, explanation=explanation)
 
+    def mark(self, job: Job, *, cancelable: bool | None, breaks_lists: bool) -> None:
+        """Say whether others than superusers may cancel *job*, and whether lists break on it."""
+        self._keep(Marked(at=self.now, job=job.id, cancelable=cancelable, breaks_lists=breaks_lists))
+        job.cancelable, job.breaks_lists = cancelable, breaks_lists
+
     def purge(self, job: Job, at: datetime, *, by: str) -> None:
         """Forget *job*."""
         self._keep(Purged(at=at, job=job.id, by=by))
@@ -347,3 +368,12 @@ class Controller:
     def reset_rules(self) -> None:
         self._keep(RulesReset(at=self.now))
         self.playbooks.reset()
+
+
+def _kind_of(order: Order, origin: Origin) -> JobKind:
+    """A sliced job template makes a workflow job, wherever it is launched, and that makes jobs."""
+    kind = order.template.kind
+    if kind is TemplateKind.WORKFLOW_APPROVAL_TEMPLATE:
+        return JobKind.WORKFLOW_APPROVAL
+    sliced = order.slices > 1 and not origin.slice_number
+    return JobKind.WORKFLOW_JOB if sliced or kind is TemplateKind.WORKFLOW_JOB_TEMPLATE else JobKind.JOB

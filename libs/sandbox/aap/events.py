@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from sandbox.aap.model import Job, Node, Status, TemplateKind
+from sandbox.aap.model import Job, Node, Status
 from sandbox.aap.playbooks import Outcome
 from sandbox.aap.rows import TEMPLATE_COLLECTIONS, job_url
 from sandbox.aap.subjects import Purpose
@@ -113,9 +113,9 @@ def _event(job: Job, counter: int, event: str, data: dict[str, Any]) -> JobEvent
 def node_row(node: Node, now: datetime) -> dict[str, Any]:
     """*node* as ``workflow_nodes/`` has it."""
     template = node.template
-    kinds = {TemplateKind.JOB_TEMPLATE: "job", TemplateKind.WORKFLOW_JOB_TEMPLATE: "workflow_job"}
+    kind = template.kind.removesuffix("_template")
     link = {"id": template.id, "name": template.name, "description": ""}
-    summary: dict[str, Any] = {"unified_job_template": link | {"unified_job_type": kinds[template.kind]}}
+    summary: dict[str, Any] = {"unified_job_template": link | {"unified_job_type": kind}}
     if node.job is not None:
         summary["job"] = _job_summary(node.job, now)
     return {

@@ -18,7 +18,10 @@ from enum import StrEnum
 
 import msgspec
 
-BAD_GATEWAY = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body></body>\r\n</html>\r\n"
+from sandbox.aap.answers import page
+
+BAD_GATEWAY = page("502 Bad Gateway")
+LOGIN_PAGE = page("Log in to Ansible Automation Platform")
 
 
 class FaultKind(StrEnum):
@@ -50,6 +53,31 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0
 
 
+def proxy_error(status: int, title: str, *, path: str = ".*", times: int | None = 1) -> Fault:
+    """An error in the HTML of a proxy: 502, 503, 504."""
+    body = page(f"{status} {title}")
+    return Fault(kind=FaultKind.ANSWER, path=path, times=times, status=status, body=body)
+
+
+def too_many_requests(retry_after: str, *, path: str = ".*", times: int | None = 1) -> Fault:
+    """429; *retry_after* is in seconds or a date, as the header's."""
+    body = '{"detail": "Request was throttled."}'
+    return Fault(
+        kind=FaultKind.ANSWER, path=path, times=times, status=429, body=body, retry_after=retry_after
+    )
+
+
+def unavailable(retry_after: str, *, path: str = ".*", times: int | None = 1) -> Fault:
+    """503 for maintenance, which says when to come back."""
+    refusal = proxy_error(503, "Service Temporarily Unavailable", path=path, times=times)
+    return msgspec.structs.replace(refusal, retry_after=retry_after)
+
+
+def login_page(*, path: str = ".*", times: int | None = 1) -> Fault:
+    """200 and a page for people: what a proxy answers that asks everybody to log in."""
+    return Fault(kind=FaultKind.ANSWER, path=path, times=times, status=200, body=LOGIN_PAGE)
+
+
 class _Armed:
     """A fault, and how often it may still strike."""
 
@@ -72,10 +100,12 @@ class _Armed:
 
 
 class Faults:
-    """The faults in force; the one added first strikes first."""
+    """The faults in force; the one added first strikes first. Every answer takes ``latency`` seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, latency: float = 0.0) -> None:
         self._armed: list[_Armed] = []
+        self._usual_latency = latency
+        self.latency = latency
 
     def add(self, faults: Iterable[Fault]) -> None:
         """Arm *faults*. Raises `re.error` for a pattern that is none."""
@@ -83,6 +113,7 @@ class Faults:
 
     def clear(self) -> None:
         self._armed.clear()
+        self.latency = self._usual_latency
 
     def strike(self, method: str, path: str) -> Fault | None:
         """The fault that this request meets; it is used up once more."""

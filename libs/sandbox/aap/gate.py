@@ -11,6 +11,8 @@ from sandbox.aap.answers import (
     forbidden,
     method_not_allowed,
     not_found,
+    page,
+    too_large,
 )
 from sandbox.aap.controller import Controller
 from sandbox.aap.faults import Fault, FaultKind, Faults
@@ -18,6 +20,9 @@ from sandbox.aap.model import User
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+API = "/api/"
+WEB_PAGE = page("Ansible Automation Platform")
+"""What every path shows outside of the API: the page by which people use it."""
 PREFIXES = ("/api/controller/v2", "/api/v2")
 CONTROLLER = web.AppKey("controller", Controller)
 FAULTS = web.AppKey("faults", Faults)
@@ -40,18 +45,15 @@ async def meet(request: web.Request, handler: Handler) -> web.StreamResponse:
         query = f"?{request.query_string}" if request.query_string else ""
         return web.Response(status=301, headers={hdrs.LOCATION: f"{request.path}/{query}"})
     _count(request)
-    fault = request.app[FAULTS].strike(request.method, _path(request))
+    faults = request.app[FAULTS]
+    fault = faults.strike(request.method, _path(request))
+    await _pass_time(request, faults.latency + (fault.latency if fault is not None else 0.0))
     if fault is None:
         return await _answered(request, _authenticated(handler))
     return await _meet_fault(request, _authenticated(handler), fault)
 
 
 async def _meet_fault(request: web.Request, handler: Handler, fault: Fault) -> web.StreamResponse:
-    controller = request.app[CONTROLLER]
-    if fault.latency:
-        await request.read()  # as behind AAP's proxy: a client that leaves cannot take its request back
-        await controller.clock.sleep(fault.latency)
-        controller.advance()
     if fault.kind is FaultKind.DROP:
         return _dropped(request)
     if fault.kind is FaultKind.LOGIN:
@@ -61,6 +63,17 @@ async def _meet_fault(request: web.Request, handler: Handler, fault: Fault) -> w
     request[FAULT] = fault
     response = await _answered(request, handler)
     return _dropped(request) if fault.kind in LATE else response
+
+
+async def _pass_time(request: web.Request, seconds: float) -> None:
+    """Keep *request* for so long, as behind AAP's proxy: a client that leaves cannot take it back."""
+    if seconds and request.content_length is not None and request.content_length > request.client_max_size:
+        return  # It is refused unread.
+    if seconds:
+        await request.read()
+        controller = request.app[CONTROLLER]
+        await controller.clock.sleep(seconds)
+        controller.advance()
 
 
 def _instead(fault: Fault) -> web.Response:
@@ -88,7 +101,11 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
         return answer.response()
     except web.HTTPMethodNotAllowed:
         return method_not_allowed(request.method).response()
+    except web.HTTPRequestEntityTooLarge:
+        return too_large().response()
     except web.HTTPNotFound:
+        if not request.path.startswith(API):
+            return Answer(200, WEB_PAGE).response()
         return not_found("The requested resource could not be found.").response()
 
 

@@ -1,17 +1,27 @@
 """Jobs over HTTP: lists, details, cancel, events, nodes, delete."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from operator import attrgetter
 
 import msgspec
 from aiohttp import web
 
-from sandbox.aap.answers import bad_request, encoded, forbidden, json_response, method_not_allowed, not_found
+from sandbox.aap.answers import (
+    Answer,
+    bad_gateway,
+    bad_request,
+    encoded,
+    forbidden,
+    json_response,
+    method_not_allowed,
+    not_found,
+)
 from sandbox.aap.events import events_complete, job_events, node_row
 from sandbox.aap.filters import Field, Filter, Model, Type
 from sandbox.aap.gate import CONTROLLER, USER
 from sandbox.aap.lists import kinds_asked_for, listed
-from sandbox.aap.model import Job, JobKind, Node
+from sandbox.aap.model import Job, JobKind, Node, Status
 from sandbox.aap.rows import detail, row
 
 
@@ -59,7 +69,8 @@ _OF_WORKFLOW_JOBS = {
 MODELS = {
     (JobKind.JOB,): Model("Job", _COMMON | _OF_JOBS),
     (JobKind.WORKFLOW_JOB,): Model("WorkflowJob", _COMMON | _OF_WORKFLOW_JOBS),
-    (JobKind.JOB, JobKind.WORKFLOW_JOB): Model("UnifiedJob", _COMMON),
+    (JobKind.WORKFLOW_APPROVAL,): Model("WorkflowApproval", _COMMON),
+    tuple(JobKind): Model("UnifiedJob", _COMMON),
 }
 EVENT_MODEL = Model(
     "JobEvent",
@@ -104,7 +115,7 @@ class JobViews:
         def candidates(filter: Filter) -> Iterable[Job]:
             return (job for job in controller.jobs.candidates(filter) if job.kind in kinds)
 
-        return listed(request, candidates, self._model, lambda job: row(job, now))
+        return listed(request, candidates, self._model, lambda job: _listed_row(job, now))
 
     async def detail(self, request: web.Request) -> web.Response:
         controller = request.app[CONTROLLER]
@@ -118,12 +129,29 @@ class JobViews:
     async def cancel(self, request: web.Request) -> web.Response:
         """202 while the job is active; later 405 for a superuser and 403 for everybody else."""
         controller, user, job = request.app[CONTROLLER], request[USER], self._find(request)
-        if not user.superuser and not (job.active and job.order.user.id == user.id):
+        if not user.superuser and not (job.active and controller.may_cancel(user, job)):
             raise forbidden()
         if not job.active:
             raise method_not_allowed("POST")
-        controller.cancel(job, controller.now, by=user.username)
+        if job.status is Status.RUNNING and job.play.survives_cancel:
+            await controller.clock.sleep(controller.settings.dispatcher_seconds)
+            controller.advance()
+        if job.active:
+            controller.cancel(job, controller.now, by=user.username)
         return web.Response(status=202)
+
+    async def approve(self, request: web.Request) -> web.Response:
+        return self._decide(request, approved=True)
+
+    async def deny(self, request: web.Request) -> web.Response:
+        return self._decide(request, approved=False)
+
+    def _decide(self, request: web.Request, *, approved: bool) -> web.Response:
+        controller, approval = request.app[CONTROLLER], self._find(request)
+        if not approval.active:
+            raise Answer(400, {"error": "This workflow step has already been approved or denied."})
+        controller.decide(approval, controller.now, approved=approved, by=request[USER].username)
+        return web.Response(status=204)
 
     async def delete(self, request: web.Request) -> web.Response:
         controller, user, job = request.app[CONTROLLER], request[USER], self._find(request)
@@ -154,3 +182,10 @@ class JobViews:
         if job is None or job.kind not in self._kinds:
             raise not_found()
         return job
+
+
+def _listed_row(job: Job, now: datetime) -> bytes:
+    """*job* as lists have it, unless it is one of those that kill the worker who lists them."""
+    if job.breaks_lists:
+        raise bad_gateway()
+    return row(job, now)

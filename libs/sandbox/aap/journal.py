@@ -36,6 +36,18 @@ class Forced(_At, frozen=True, kw_only=True, tag=True):
     explanation: str
 
 
+class Decided(_At, frozen=True, kw_only=True, tag=True):
+    job: int
+    approved: bool
+    by: str
+
+
+class Marked(_At, frozen=True, kw_only=True, tag=True):
+    job: int
+    cancelable: bool | None
+    breaks_lists: bool
+
+
 class Purged(_At, frozen=True, kw_only=True, tag=True):
     job: int
     by: str
@@ -61,9 +73,8 @@ class RulesReset(_At, frozen=True, kw_only=True, tag=True):
     pass
 
 
-Change: TypeAlias = (
-    Launched | Canceled | Forced | Purged | Restored | TemplatePut | TemplateRemoved | RulesAdded | RulesReset
-)
+OfJob: TypeAlias = Canceled | Decided | Forced | Marked | Purged
+Change: TypeAlias = Launched | OfJob | Restored | TemplatePut | TemplateRemoved | RulesAdded | RulesReset
 
 
 class Journal:

@@ -4,6 +4,7 @@
 
     job:           pending ──► waiting ──► running ──► successful │ failed │ error │ canceled
     workflow job:  pending ──────────────► running ──► successful │ failed │ canceled
+    approval:      pending ──────────────────────────► successful │ failed │ canceled
 """
 
 from dataclasses import dataclass, field
@@ -34,11 +35,18 @@ UNSUCCESSFUL = frozenset({Status.FAILED, Status.ERROR, Status.CANCELED})
 class JobKind(StrEnum):
     JOB = "job"
     WORKFLOW_JOB = "workflow_job"
+    WORKFLOW_APPROVAL = "workflow_approval"
+    """A step of a workflow at which a person decides; pending until then."""
 
 
 class TemplateKind(StrEnum):
     JOB_TEMPLATE = "job_template"
     WORKFLOW_JOB_TEMPLATE = "workflow_job_template"
+    WORKFLOW_APPROVAL_TEMPLATE = "workflow_approval_template"
+    """Belongs to one workflow template, and is in no list."""
+
+
+LAUNCHABLE = (TemplateKind.JOB_TEMPLATE, TemplateKind.WORKFLOW_JOB_TEMPLATE)
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,8 +62,10 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
     """A job template or workflow job template.
 
     ``id`` 0 asks for a new one. ``purpose`` None is read from the name. ``ask`` holds the names of
-    launch fields, besides extra_vars, that may be prompted for. ``nodes`` are the names of the job
-    templates that a workflow runs, all at once.
+    launch fields, besides extra_vars, that may be prompted for. ``nodes`` are the names of the
+    templates that a workflow runs, all at once, and ``approvals`` those of its steps at which a person
+    decides. Only a superuser may launch what is not ``launchable``, and cancel jobs of what is not
+    ``cancelable``.
     """
 
     name: str
@@ -68,6 +78,9 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
     allow_simultaneous: bool = True
     job_slice_count: int = 1
     nodes: tuple[str, ...] = ()
+    approvals: tuple[str, ...] = ()
+    launchable: bool = True
+    cancelable: bool = True
 
     def asks_for(self, launch_field: str) -> bool:
         """Whether *launch_field* may be given at launch."""
@@ -91,10 +104,11 @@ class Order:
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Job:
-    """A job or workflow job. Only `sandbox.aap.controller` changes one.
+    """A job, workflow job or approval. Only `sandbox.aap.controller` changes one.
 
     ``step`` grows whenever its future is planned anew; what was planned under an older one is void.
-    ``quoted_vars`` is extra_vars as AAP shows it: a JSON string that holds JSON.
+    ``quoted_vars`` is extra_vars as AAP shows it: a JSON string that holds JSON. ``cancelable`` None is
+    as the template says. Every list breaks whose page has a job that ``breaks_lists``.
     """
 
     id: int
@@ -115,6 +129,8 @@ class Job:
     explanation: str = ""
     traceback: str = ""
     nodes: "list[Node]" = field(default_factory=list)
+    cancelable: bool | None = None
+    breaks_lists: bool = False
     step: int = 0
     fixed_json: bytes | None = None
     changing_json: bytes | None = None

@@ -6,9 +6,12 @@ from sandbox.aap.controller import Controller
 from sandbox.aap.journal import (
     Canceled,
     Change,
+    Decided,
     Forced,
     Journal,
     Launched,
+    Marked,
+    OfJob,
     Purged,
     Restored,
     RulesAdded,
@@ -31,7 +34,7 @@ def _ask_again(controller: Controller, change: Change) -> None:
     match change:
         case Launched(at=at, order=order, seen_after=seconds):
             controller.launch(order, at, seen_after=seconds)
-        case Canceled() | Forced() | Purged():
+        case Canceled() | Decided() | Forced() | Marked() | Purged():
             if (job := controller.jobs.get(change.job)) is not None:
                 _change_job(controller, job, change)
         case Restored(next_id=next_id):
@@ -48,11 +51,17 @@ def _ask_again(controller: Controller, change: Change) -> None:
             assert_never(change)
 
 
-def _change_job(controller: Controller, job: Job, change: Canceled | Forced | Purged) -> None:
+def _change_job(controller: Controller, job: Job, change: OfJob) -> None:
     match change:
         case Canceled(at=at, by=by):
             controller.cancel(job, at, by=by)
         case Forced(at=at, status=status, explanation=explanation):
             controller.force(job, status, at, explanation=explanation)
+        case Decided(at=at, approved=approved, by=by):
+            controller.decide(job, at, approved=approved, by=by)
+        case Marked(cancelable=cancelable, breaks_lists=breaks_lists):
+            controller.mark(job, cancelable=cancelable, breaks_lists=breaks_lists)
         case Purged(at=at, by=by):
             controller.purge(job, at, by=by)
+        case _:
+            assert_never(change)

@@ -14,14 +14,20 @@ from sandbox.aap.model import Job, JobKind, Template, TemplateKind, User
 
 _encode = msgspec.json.encode
 
-COLLECTIONS = {JobKind.JOB: "jobs", JobKind.WORKFLOW_JOB: "workflow_jobs"}
+COLLECTIONS = {
+    JobKind.JOB: "jobs",
+    JobKind.WORKFLOW_JOB: "workflow_jobs",
+    JobKind.WORKFLOW_APPROVAL: "workflow_approvals",
+}
 TEMPLATE_COLLECTIONS = {
     TemplateKind.JOB_TEMPLATE: "job_templates",
     TemplateKind.WORKFLOW_JOB_TEMPLATE: "workflow_job_templates",
+    TemplateKind.WORKFLOW_APPROVAL_TEMPLATE: "workflow_approval_templates",
 }
 RELATED = {
     JobKind.JOB: ("cancel", "job_events", "relaunch", "stdout", "labels", "notifications"),
     JobKind.WORKFLOW_JOB: ("cancel", "workflow_nodes", "relaunch", "labels", "notifications"),
+    JobKind.WORKFLOW_APPROVAL: ("approve", "deny"),
 }
 
 
@@ -110,8 +116,7 @@ def _fixed(job: Job) -> dict[str, Any]:
         "work_unit_id": None,
         "allow_simultaneous": template.allow_simultaneous,
     }
-    special = _job_fields(job) if job.kind is JobKind.JOB else _workflow_fields(job)
-    return common | special | job.order.prompts
+    return common | _SPECIAL[job.kind](job) | job.order.prompts
 
 
 def _launched_by(job: Job) -> dict[str, Any]:
@@ -193,3 +198,14 @@ def _workflow_fields(job: Job) -> dict[str, Any]:
         "skip_tags": None,
         "job_tags": None,
     }
+
+
+def _approval_fields(job: Job) -> dict[str, Any]:
+    return {"workflow_approval_template": job.template.id, "timeout": 0, "timed_out": False}
+
+
+_SPECIAL = {
+    JobKind.JOB: _job_fields,
+    JobKind.WORKFLOW_JOB: _workflow_fields,
+    JobKind.WORKFLOW_APPROVAL: _approval_fields,
+}

@@ -24,3 +24,9 @@ class Settings:
     """How long a playbook goes on after its job is shown as canceled."""
     event_seconds: float = 0.0
     """How long after a job's end its job events arrive."""
+    answer_seconds: float = 0.0
+    """How long every answer takes."""
+    dispatcher_seconds: float = 0.0
+    """How long the cancel of a playbook that does not react to it is held up; AWX waits ten."""
+    max_body: int = 5 * 2**20
+    """Bytes; what is larger, the proxy in front of the controller does not let through."""

@@ -6,14 +6,14 @@ from operator import attrgetter
 import msgspec
 from aiohttp import web
 
-from sandbox.aap.answers import encoded, json_response, not_found, unsupported_media_type
+from sandbox.aap.answers import encoded, forbidden, json_response, not_found, unsupported_media_type
 from sandbox.aap.controller import Controller
 from sandbox.aap.faults import FaultKind
 from sandbox.aap.filters import Field, Model, Type
 from sandbox.aap.gate import CONTROLLER, FAULT, USER
 from sandbox.aap.launches import Accepted, accept, read_body
 from sandbox.aap.lists import kinds_asked_for, listed
-from sandbox.aap.model import Job, Template, TemplateKind
+from sandbox.aap.model import LAUNCHABLE, Job, Template, TemplateKind
 from sandbox.aap.rows import job_url, launched
 from sandbox.aap.templates import launch_requirements, template_row
 
@@ -27,7 +27,7 @@ _FIELDS = {
 _NAMES = {
     (TemplateKind.JOB_TEMPLATE,): "JobTemplate",
     (TemplateKind.WORKFLOW_JOB_TEMPLATE,): "WorkflowJobTemplate",
-    (TemplateKind.JOB_TEMPLATE, TemplateKind.WORKFLOW_JOB_TEMPLATE): "UnifiedJobTemplate",
+    LAUNCHABLE: "UnifiedJobTemplate",
 }
 
 
@@ -56,6 +56,8 @@ class TemplateViews:
 
     async def launch(self, request: web.Request) -> web.Response:
         controller, user, template = request.app[CONTROLLER], request[USER], self._find(request)
+        if not (template.launchable or user.superuser):
+            raise forbidden() if request.match_info["id"].isdecimal() else not_found()
         body = await request.read()
         if body and request.content_type not in ("application/json", "application/octet-stream"):
             raise unsupported_media_type(request.content_type)

@@ -1,8 +1,9 @@
 """The AAP stand-in over HTTP, on a clock that only tests move."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -12,6 +13,8 @@ from cloudkit.runtime.testing import ManualClock
 from sandbox.aap import Settings, create_app
 from sandbox.aap.control import Control
 from sandbox.aap.model import User
+
+T = TypeVar("T")
 
 CREATE, DELETE = "innabox-create-compute-instance", "innabox-delete-compute-instance"
 SETTINGS = Settings(
@@ -23,6 +26,7 @@ SETTINGS = Settings(
     cancel_seconds=2,
     workflow_seconds=1,
     event_seconds=1,
+    dispatcher_seconds=1,
 )
 RUNNING, ENDED = 3.0, 10.0
 """Seconds after which a job with `SETTINGS` runs, and has ended."""
@@ -52,6 +56,14 @@ class Aap:
         assert response.status_code == 201, response.text
         id: int = response.json()["id"]
         return id
+
+    async def held_up(self, request: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+        """*request*, once the controller has got it and takes its time to answer."""
+        task = asyncio.create_task(request)
+        async with asyncio.timeout(10):
+            while not self.clock.sleepers:  # noqa: ASYNC110 -- the clock has no event for a new sleeper
+                await asyncio.sleep(0)
+        return task
 
     async def row(self, path: str) -> dict[str, Any]:
         response = await self.http.get(path)

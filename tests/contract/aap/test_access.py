@@ -2,7 +2,7 @@
 
 import pytest
 
-from contract.aap.conftest import Aap
+from contract.aap.conftest import SETTINGS, Aap
 from sandbox.aap.model import User
 
 
@@ -40,6 +40,16 @@ async def test_a_revoked_token_is_unknown_from_then_on(aap: Aap) -> None:
     assert (await aap.http.get("/me/")).status_code == 401
 
 
+async def test_a_rotated_token_is_known_and_the_old_one_is_not(aap: Aap) -> None:
+    id = await aap.launched()
+
+    await aap.control.rotate_token("ours", "new")
+
+    assert (await aap.http.get("/me/")).status_code == 401
+    mine = {"Authorization": "Bearer new"}
+    assert (await aap.http.post(f"/jobs/{id}/cancel/", headers=mine)).status_code == 202
+
+
 async def test_me_tells_a_superuser_from_others(aap: Aap, as_superuser: dict[str, str]) -> None:
     ours = (await aap.http.get("/me/")).json()["results"][0]
     root = (await aap.http.get("/me/", headers=as_superuser)).json()["results"][0]
@@ -69,3 +79,18 @@ async def test_what_does_not_exist_is_404_and_a_wrong_method_405(aap: Aap) -> No
     assert (await aap.http.get("/nothing/")).status_code == 404
     assert (await aap.http.put("/jobs/")).status_code == 405
     assert (await aap.http.put("/jobs/", headers={"Authorization": ""})).status_code == 401
+
+
+async def test_outside_of_its_api_there_are_pages_for_people(aap: Aap) -> None:
+    page = await aap.http.get(aap.http.base_url.copy_with(path="/migrations_notran/"))
+
+    assert page.status_code == 200
+    assert page.headers["Content-Type"].startswith("text/html")
+
+
+async def test_a_body_that_is_too_large_is_refused_by_the_proxy(aap: Aap) -> None:
+    response = await aap.launch(extra_vars={"much": "x" * SETTINGS.max_body})
+
+    assert response.status_code == 413
+    assert response.headers["Content-Type"].startswith("text/html")
+    assert await aap.ids("/jobs/") == []

@@ -1,7 +1,9 @@
 """Canceling and deleting jobs."""
 
-from contract.aap.conftest import CREATE, ENDED, RUNNING, Aap
-from sandbox.aap.model import User
+import msgspec
+
+from contract.aap.conftest import CREATE, ENDED, RUNNING, SETTINGS, Aap
+from sandbox.aap.model import Template, User
 from sandbox.aap.playbooks import Rule
 
 
@@ -67,7 +69,9 @@ async def test_a_canceled_job_may_turn_out_to_have_succeeded(aap: Aap) -> None:
     id = await aap.launched()
     aap.clock.pass_time(RUNNING)
 
-    await aap.http.post(f"/jobs/{id}/cancel/")
+    request = await aap.held_up(aap.http.post(f"/jobs/{id}/cancel/"))
+    await aap.clock.advance(SETTINGS.dispatcher_seconds)
+    await request
     canceled = await aap.job(id)
     aap.clock.pass_time(ENDED)
 
@@ -99,6 +103,32 @@ async def test_somebody_elses_job_cannot_be_canceled(aap: Aap) -> None:
 
     assert response.status_code == 403
     assert (await aap.job(id))["status"] == "pending"
+
+
+async def test_who_may_cancel_can_be_changed_for_a_template_and_for_a_job(
+    aap: Aap, as_superuser: dict[str, str]
+) -> None:
+    template = await aap.control.put_template(Template(name="guarded"))
+    first, second = [await aap.launched(name, template="guarded") for name in ("a", "b")]
+    await aap.control.put_template(msgspec.structs.replace(template, cancelable=False))
+    await aap.control.mark(second, cancelable=True)
+
+    codes = [(await aap.http.post(f"/jobs/{id}/cancel/")).status_code for id in (first, second)]
+    assert codes == [403, 202]
+    assert (await aap.http.post(f"/jobs/{first}/cancel/", headers=as_superuser)).status_code == 202
+
+
+async def test_the_cancel_of_what_does_not_react_is_held_up_and_then_believed(aap: Aap) -> None:
+    await aap.control.add_rules(Rule(survives_cancel=True, seconds=60))
+    id = await aap.launched()
+    aap.clock.pass_time(RUNNING)
+
+    request = await aap.held_up(aap.http.post(f"/jobs/{id}/cancel/"))
+    held_up = await aap.job(id)
+    await aap.clock.advance(SETTINGS.dispatcher_seconds)
+
+    assert (await request).status_code == 202
+    assert (held_up["status"], (await aap.job(id))["status"]) == ("running", "canceled")
 
 
 async def test_whether_a_job_can_be_canceled_can_be_asked_in_any_state(aap: Aap) -> None:

@@ -1,12 +1,10 @@
 """Faults on demand."""
 
-import asyncio
-
 import httpx
 import pytest
 
 from contract.aap.conftest import Aap, about
-from sandbox.aap.faults import Fault, FaultKind
+from sandbox.aap.faults import Fault, FaultKind, login_page, proxy_error, too_many_requests, unavailable
 
 LAUNCH = r"/launch/$"
 
@@ -48,6 +46,39 @@ async def test_a_gateway_answers_in_html_and_a_controller_in_json(aap: Aap) -> N
     assert gateway.headers["Content-Type"].startswith("text/html")
     assert controller.json() == {"detail": "slow down"}
     assert controller.headers["Retry-After"] == "7"
+
+
+async def test_a_controller_in_trouble_says_when_to_come_back(aap: Aap) -> None:
+    date = "Thu, 01 Jan 2026 00:01:00 GMT"
+    await aap.control.add_faults(
+        too_many_requests("3"), unavailable(date), proxy_error(504, "Gateway Time-out")
+    )
+
+    throttled, away, late = [await aap.http.get("/jobs/") for _ in range(3)]
+
+    assert (throttled.status_code, throttled.headers["Retry-After"]) == (429, "3")
+    assert (away.status_code, away.headers["Retry-After"]) == (503, date)
+    assert (late.status_code, "504 Gateway Time-out" in late.text) == (504, True)
+
+
+async def test_a_proxy_may_answer_with_a_page_that_looks_like_success(aap: Aap) -> None:
+    await aap.control.add_faults(login_page(path=LAUNCH))
+
+    response = await aap.launch()
+
+    assert (response.status_code, response.text.startswith("<html>")) == (200, True)
+    assert await aap.ids("/jobs/") == []
+
+
+async def test_one_job_may_break_every_list_that_has_it_on_its_page(aap: Aap) -> None:
+    fine, broken = await aap.launched("a"), await aap.launched("b")
+    await aap.control.mark(broken, breaks_lists=True)
+
+    assert (await aap.http.get(f"/jobs/?id__in={fine},{broken}")).status_code == 502
+    assert await aap.ids(f"/jobs/?id__in={fine},{broken}&page_size=1") == [fine]
+    assert (await aap.job(broken))["id"] == broken
+    await aap.control.mark(broken)
+    assert await aap.ids("/jobs/") == [fine, broken]
 
 
 async def test_a_connection_that_breaks_first_leaves_no_job(aap: Aap) -> None:
@@ -105,15 +136,27 @@ async def test_a_migration_sends_everybody_to_a_page(aap: Aap) -> None:
 async def test_a_late_answer_is_late_and_otherwise_right(aap: Aap) -> None:
     await aap.control.add_faults(Fault(kind=FaultKind.DELAY, path="^/jobs/$", latency=20))
     id = await aap.launched()
-    request = asyncio.create_task(aap.http.get("/jobs/"))
-    async with asyncio.timeout(10):
-        while not aap.clock.sleepers:  # noqa: ASYNC110 -- the clock has no event for a new sleeper
-            await asyncio.sleep(0)
+    request = await aap.held_up(aap.http.get("/jobs/"))
 
     await aap.clock.advance(20)
 
     [row] = (await request).json()["results"]
     assert (row["id"], row["status"]) == (id, "successful")
+
+
+async def test_every_answer_may_be_late(aap: Aap) -> None:
+    await aap.control.set_latency(20)
+    await aap.control.add_faults(Fault(kind=FaultKind.ANSWER, status=500, latency=5))
+    request = await aap.held_up(aap.http.get("/jobs/"))
+
+    await aap.clock.advance(24)
+    early = request.done()
+    await aap.clock.advance(1)
+
+    assert not early
+    assert (await request).status_code == 500
+    await aap.control.clear_faults()
+    assert (await aap.http.get("/jobs/")).status_code == 200
 
 
 async def test_a_pattern_that_is_none_is_refused(aap: Aap) -> None:

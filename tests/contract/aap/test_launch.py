@@ -89,6 +89,27 @@ async def test_a_sliced_job_template_answers_with_a_workflow_job(aap: Aap) -> No
     assert (await aap.workflow_job(job["id"]))["status"] == "successful"
 
 
+async def test_what_a_workflow_runs_may_be_sliced_or_a_workflow_itself(aap: Aap) -> None:
+    await aap.control.put_template(Template(name="cut", job_slice_count=2))
+    await aap.control.put_template(Template(name="inner", kind=WORKFLOW, nodes=("cut",)))
+    await aap.control.put_template(Template(name="outer", kind=WORKFLOW, nodes=("inner",)))
+
+    outer = (await aap.launch("outer", extra_vars=about("vm"))).json()["id"]
+    aap.clock.pass_time(20)
+
+    launches = [entry for entry in await aap.control.audit() if entry.event == "launch"]
+    assert [(one.template, one.kind) for one in launches] == [
+        ("outer", "workflow_job"),
+        ("inner", "workflow_job"),
+        ("cut", "workflow_job"),
+        ("cut", "job"),
+        ("cut", "job"),
+    ]
+    assert (await aap.workflow_job(outer))["status"] == "successful"
+    spawned = (await aap.row("/jobs/"))["results"] + (await aap.row("/workflow_jobs/"))["results"]
+    assert {one["launch_type"] for one in spawned if one["id"] != outer} == {"workflow"}
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     {
@@ -132,6 +153,17 @@ async def test_a_template_may_be_named_in_the_url(aap: Aap) -> None:
     assert (await aap.http.post("/job_templates/a[+]b++other/launch/")).status_code == 404
     assert (await aap.http.post(f"/job_templates/{CREATE}/launch/")).status_code == 201
     assert (await aap.http.post(f"/workflow_job_templates/{CREATE}-workflow/launch/")).status_code == 404
+
+
+async def test_what_one_may_not_launch_is_forbidden_by_id_and_unknown_by_name(
+    aap: Aap, as_superuser: dict[str, str]
+) -> None:
+    guarded = await aap.control.put_template(Template(name="guarded", launchable=False))
+    path = f"/job_templates/{guarded.id}/launch/"
+
+    assert (await aap.http.post(path)).status_code == 403
+    assert (await aap.http.post("/job_templates/guarded++Default/launch/")).status_code == 404
+    assert (await aap.http.post(path, headers=as_superuser)).status_code == 201
 
 
 async def test_a_template_that_runs_one_at_a_time_keeps_the_later_job_pending(aap: Aap) -> None:

@@ -55,6 +55,10 @@ def rows(controller: Controller) -> list[bytes]:
     return [row(job, controller.now) for job in controller.jobs]
 
 
+def odd(job: Job) -> tuple[bool | None, bool]:
+    return job.cancelable, job.breaks_lists
+
+
 def test_everything_is_as_if_it_had_never_been_away(place: Place) -> None:
     before = place.start()
     job, workflow = [template for template in before.catalog if "create" in template.name]
@@ -67,12 +71,21 @@ def test_everything_is_as_if_it_had_never_been_away(place: Place) -> None:
     before.cancel(last, before.now, by="alice")
     before.force(launch(before, job), Status.ERROR, before.now, explanation="by hand")
     before.purge(launch(before, job), before.now, by="bob")
+    before.mark(launch(before, job), cancelable=False, breaks_lists=True)
+    asking = before.put_template(Template(name="ask", kind=workflow.kind, approvals=("May it?",)))
+    asked = launch(before, asking)
+    place.clock.pass_time(2)
+    before.advance()
+    (step,) = asked.nodes
+    assert step.job is not None
+    before.decide(step.job, before.now, approved=False, by="carol")
     place.clock.pass_time(2)
     before.advance()
 
     after = place.start()
 
     assert rows(after) == rows(before)
+    assert [odd(one) for one in after.jobs] == [odd(one) for one in before.jobs]
     assert after.audit.after(0) == before.audit.after(0)
     assert list(after.machines) == list(before.machines)
     assert launch(after, job).id == launch(before, job).id

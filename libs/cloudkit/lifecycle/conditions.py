@@ -14,6 +14,7 @@ condition         reasons                 meaning
 \\                 those of a delay        nothing can be launched, and why: ``TemplateNotFound``, …
 \\                 ``Deprovisioned``       it was, and was removed
 ``Deprovisioned`` the same                the same for the removal; only while being deleted
+\\                 ``CancelForbidden``     a job has to end first, and we may not cancel it
 ``Available``     ``Provisioned``         there is a machine, perhaps with an older spec
 \\                 ``NotProvisioned``      no job has made one yet
 \\                 ``Deprovisioned``       a job is removing it, or has
@@ -21,6 +22,7 @@ condition         reasons                 meaning
 \\                 ``Canceled``            waits for a new spec, or for a person
 ``Ready``         those of Provisioned    the machine is there and the spec is applied
 \\                 ``Deleting``            it is being deleted
+\\                 ``CancelForbidden``     and waits for a person to let us cancel a job
 ================= ======================= ========================================================
 """
 
@@ -35,6 +37,7 @@ from cloudkit.contracts.instance import ComputeInstance, Condition, Launch
 from cloudkit.contracts.jobs import JobRecord, JobState, JobType
 from cloudkit.lifecycle.history import newest
 from cloudkit.lifecycle.launches import blocks
+from cloudkit.lifecycle.observe import CANCEL_FORBIDDEN
 from cloudkit.lifecycle.situation import Situation
 from cloudkit.lifecycle.texts import shorten
 
@@ -75,6 +78,9 @@ OURS = frozenset({"Ready", "Available", "Provisioned", "Deprovisioned", "Stalled
 
 def _ready(situation: Situation, provisioned: Finding) -> Finding:
     if situation.deleting:
+        in_the_way = _in_the_way(situation)
+        if in_the_way is not None and in_the_way.reason == CANCEL_FORBIDDEN:
+            return replace(in_the_way, type="Ready")
         return Finding("Ready", "False", "Deleting", "It is being deleted")
     return replace(provisioned, type="Ready")
 
@@ -107,7 +113,18 @@ def _of_deprovisioning(situation: Situation) -> Finding:
     job = newest(situation.instance.jobs, JobType.DEPROVISION)
     if job is not None and _succeeded(job):
         return Finding("Deprovisioned", "True", "Succeeded", job.message)
-    return _unfinished("Deprovisioned", job, _obstacle(situation))
+    return _in_the_way(situation) or _unfinished("Deprovisioned", job, _obstacle(situation))
+
+
+def _in_the_way(situation: Situation) -> Finding | None:
+    """The provision job that has to end before the machine can be removed."""
+    job = situation.active
+    if job is None or job.type is JobType.DEPROVISION:
+        return None
+    if job.reason == CANCEL_FORBIDDEN:
+        return Finding("Deprovisioned", "False", CANCEL_FORBIDDEN, job.message)
+    text = f"Provision job {job.job_id} has to end first: {job.message}"
+    return Finding("Deprovisioned", "False", "InProgress", text)
 
 
 def _obstacle(situation: Situation) -> Launch | None:

@@ -5,6 +5,11 @@ from prometheus_client import Counter, Gauge, Histogram
 AAP_REQUESTS = Counter("cloudkit_aap_requests_total", "Requests to AAP", ["route", "status"])
 AAP_SECONDS = Histogram("cloudkit_aap_request_seconds", "How long AAP takes to answer", ["route"])
 LAUNCHES = Counter("cloudkit_launches_total", "Launches by how they went", ["type", "outcome"])
+CANCELS = Counter(
+    "cloudkit_cancels_total",
+    "Cancels that were asked for before a cleanup: accepted, forbidden, or ended (the job had, meanwhile).",
+    ["outcome"],
+)
 DUPLICATE_LAUNCHES = Counter(
     "cloudkit_duplicate_launches_total", "Jobs that ran beside the recorded one; must stay at zero"
 )

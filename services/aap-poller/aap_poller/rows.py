@@ -25,6 +25,8 @@ STATES = {
 SPAWNED = "workflow"
 """The ``launch_type`` of what a workflow or a sliced job runs: it inherits the variables, and is not what
 we launched."""
+ONE_OF_MANY = re.compile(r"\b[a-z]+(?:_[a-z]+)*-[0-9]+\b")
+"""AAP's name for a job in its explanations: ``workflow_job-4711``."""
 
 
 class JobKey(msgspec.Struct, frozen=True):
@@ -50,6 +52,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     started: datetime | None = None
     finished: datetime | None = None
+    canceled_on: datetime | None = None
     launch_type: str = ""
     extra_vars: str | None = ""
     job_explanation: str | None = ""
@@ -73,8 +76,17 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
             state=self.state,
             started_at=self.started,
             finished_at=None if self.active else self.finished,
-            details=details,
+            details=details or self._waits_for,
+            canceling=self.active and self.canceled_on is not None,
         )
+
+    @property
+    def _waits_for(self) -> str:
+        """AWX's source: a job that has been pending for half a minute says in its explanation why. Which
+        job it waits for changes often, and is not worth a write for each job in a queue."""
+        if self.state is not JobState.PENDING:
+            return ""
+        return ONE_OF_MANY.sub("another job", self.job_explanation or "")
 
 
 class OurJob(msgspec.Struct, frozen=True):

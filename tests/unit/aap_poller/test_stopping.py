@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from aap_poller.rows import JobKey
-from cloudkit.contracts.errors import Forbidden, Unreachable
+from cloudkit.contracts.errors import Unreachable
 from cloudkit.contracts.events import JobEventName
 from cloudkit.contracts.jobs import JobKind, JobState, JobType
 from cloudkit.runtime.answers import DONE, Later
@@ -90,13 +90,25 @@ async def test_a_running_job_is_asked_to_stop_now_and_then_and_not_each_second(
     assert len(world.aap.cancels) == 3
 
 
-async def test_a_job_that_may_not_be_canceled_is_waited_for(world: World, replica: Replica) -> None:
+async def test_a_job_that_runs_on_although_it_was_canceled_says_so(world: World, replica: Replica) -> None:
+    """A workflow is canceled only once all of its jobs have ended, which may take minutes."""
+    world.aap.change_template(CREATE, job_slice_count=2)
+    world.aap.state.playbooks.put_first([Rule(template=CREATE, seconds=600, cancel_seconds=120)])
     await replica.launch(world.provision())
     world.clock.pass_time(2)
-    world.aap.failures["cancel"] = [Forbidden("not yours", system="AAP", status=403) for _ in range(9)]
-    await Life(world, replica, world.deprovision()).go_on(30)
+    await Life(world, replica, world.deprovision()).go_on(100)
+    assert (world.last.event, world.last.job.message) == (JobEventName.RUNNING, "Job running: being canceled")
+    assert world.story.count("running") == 2, "it is said once"
+    await Life(world, replica, world.deprovision()).go_on(60)
     assert (world.last.job.type, world.last.job.state) == (JobType.DEPROVISION, JobState.SUCCEEDED)
-    assert world.aap.cancels == []
+
+
+async def test_a_cancel_that_is_quick_costs_no_word_more(world: World, replica: Replica) -> None:
+    world.aap.state.playbooks.put_first([Rule(seconds=60, cancel_seconds=3)])
+    await Life(world, replica, world.provision()).go_on(30)
+    await Life(world, replica, world.deprovision()).go_on(30)
+    provision = [event.event.value for event in world.log.events if event.job.number == 1]
+    assert provision == ["claimed", "launched", "running", "canceled"]
 
 
 async def test_a_purged_job_does_not_keep_its_instance_from_going(world: World, replica: Replica) -> None:

@@ -102,7 +102,25 @@ CONDITIONS: dict[str, tuple[ComputeInstance, Shown]] = {
             "Ready": ("False", "Deleting"),
             "Provisioned": ("False", "InProgress"),
             "Available": ("False", "Deprovisioned"),
-            "Deprovisioned": ("False", "JobFailed"),
+            "Deprovisioned": ("False", "InProgress"),
+        },
+    ),
+    "a job that we may not cancel is why the cleanup waits": (
+        instance(provision(1, RUNNING, reason="CancelForbidden"), deleting=True),
+        {
+            "Ready": ("False", "CancelForbidden"),
+            "Provisioned": ("False", "InProgress"),
+            "Available": ("False", "NotProvisioned"),
+            "Deprovisioned": ("False", "CancelForbidden"),
+        },
+    ),
+    "a job that is being canceled is why the cleanup waits": (
+        instance(provision(1, RUNNING), deleting=True),
+        {
+            "Ready": ("False", "Deleting"),
+            "Provisioned": ("False", "InProgress"),
+            "Available": ("False", "NotProvisioned"),
+            "Deprovisioned": ("False", "InProgress"),
         },
     ),
     "a canceled job is Stalled": (
@@ -261,6 +279,13 @@ def test_conditions_of_others_stay_as_they_are() -> None:
     theirs = {"type": "RestartRequired", "status": "False", "message": "theirs"}
     status = project(instance(status={"conditions": [theirs]}), (), NOW, POLICY)
     assert msgspec.to_builtins(condition(status, "RestartRequired")) == theirs
+
+
+def test_the_cleanup_names_the_job_that_it_waits_for() -> None:
+    running = provision(1, RUNNING, job_id="4711", message="Job running: being canceled")
+    status = project(instance(running, deleting=True), (), NOW, POLICY)
+    text = "Provision job 4711 has to end first: Job running: being canceled"
+    assert condition(status, "Deprovisioned").message == text
 
 
 def test_the_text_of_a_failure_goes_with_the_recovery() -> None:

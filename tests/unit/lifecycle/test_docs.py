@@ -17,7 +17,8 @@ ROWS = re.findall(r"^\| (?:\d+ \| )?`(\w+)` \|", PAGE, re.MULTILINE)
 
 def reasons() -> set[str]:
     """Every reason that the code gives by itself: the third word of each finding, and the constants."""
-    found = {launches.LAUNCH_UNCONFIRMED, launches.DELAYED, claims.PURGED, observe.CANCELED}
+    found = {launches.LAUNCH_UNCONFIRMED, launches.DELAYED, claims.PURGED}
+    found |= {observe.CANCELED, observe.CANCEL_FORBIDDEN}
     for node in ast.walk(ast.parse(inspect.getsource(conditions))):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Finding":
             words = [word.value for word in ast.walk(node.args[2]) if isinstance(word, ast.Constant)]

@@ -5,7 +5,14 @@ from msgspec.structs import replace
 
 from cloudkit.contracts.events import JobEvent, JobEventName
 from cloudkit.contracts.jobs import JobKind, JobRecord, JobState, JobType
-from cloudkit.lifecycle.observe import Observation, advance, delayed, purged
+from cloudkit.lifecycle.observe import (
+    Observation,
+    advance,
+    cancel_accepted,
+    cancel_forbidden,
+    delayed,
+    purged,
+)
 from cloudkit.lifecycle.orphans import orphan
 from unit.lifecycle import specimens
 from unit.lifecycle.specimens import (
@@ -19,7 +26,9 @@ from unit.lifecycle.specimens import (
     provision,
 )
 
-RUNNING = happened(provision(1, JobState.RUNNING, revision=3, job_id="77", kind=JobKind.JOB))
+RUNNING = happened(
+    provision(1, JobState.RUNNING, revision=3, job_id="77", kind=JobKind.JOB, message="Job running")
+)
 
 
 def seen(state: JobState, job_id: str = "77", details: str = "") -> Observation:
@@ -36,6 +45,69 @@ def test_another_state_is_news_of_the_same_name(state: JobState) -> None:
 
 def test_the_same_state_is_no_news() -> None:
     assert advance(RUNNING, seen(JobState.RUNNING), NOW) is None
+
+
+def test_what_a_job_waits_for_is_news_once() -> None:
+    waiting = seen(JobState.PENDING, details="waiting for another job to finish")
+    event = advance(RUNNING, waiting, NOW)
+    assert event is not None
+    assert event.job.message == "Job queued: waiting for another job to finish"
+    assert advance(event, waiting, NOW) is None
+
+
+def test_a_job_that_is_being_canceled_says_so_once() -> None:
+    stopping = replace(seen(JobState.RUNNING), canceling=True)
+    event = advance(RUNNING, stopping, NOW)
+    assert event is not None
+    assert (event.event, event.job.message) == (JobEventName.RUNNING, "Job running: being canceled")
+    assert advance(event, stopping, NOW) is None
+
+
+def test_that_a_job_may_not_be_canceled_is_said_once() -> None:
+    event = cancel_forbidden(RUNNING, "not yours", NOW)
+    assert event is not None
+    assert (event.event, event.job.state, event.job.revision) == (JobEventName.RUNNING, JobState.RUNNING, 4)
+    assert (event.job.reason, event.job.message) == ("CancelForbidden", "not yours")
+    assert cancel_forbidden(event, "not yours", NOW) is None
+
+
+@pytest.mark.parametrize("state", [JobState.PENDING, JobState.WAITING, JobState.RUNNING, JobState.UNKNOWN])
+def test_that_a_job_may_not_be_canceled_outlives_every_look_at_it(state: JobState) -> None:
+    forbidden = cancel_forbidden(RUNNING, "not yours", NOW)
+    assert forbidden is not None
+    event = advance(forbidden, seen(state), NOW) or forbidden
+    assert (event.job.state, event.job.reason, event.job.message) == (state, "CancelForbidden", "not yours")
+
+
+def test_that_a_job_may_not_be_canceled_is_over_once_somebody_cancels_it() -> None:
+    forbidden = cancel_forbidden(RUNNING, "not yours", NOW)
+    assert forbidden is not None
+    for event in (
+        cancel_accepted(forbidden, NOW),
+        advance(forbidden, replace(seen(JobState.RUNNING), canceling=True), NOW),
+    ):
+        assert event is not None
+        assert (event.job.reason, event.job.message) == ("", "Job running: being canceled")
+        assert event.job.revision == forbidden.job.revision + 1
+
+
+@pytest.mark.parametrize("ending", [JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELED])
+def test_a_job_that_ended_although_it_may_not_be_canceled_shows_its_end(ending: JobState) -> None:
+    forbidden = cancel_forbidden(RUNNING, "not yours", NOW)
+    assert forbidden is not None
+    event = advance(forbidden, seen(ending), NOW)
+    assert event is not None
+    assert event.job.reason != "CancelForbidden"
+
+
+def test_an_accepted_cancel_that_nobody_had_refused_is_no_news() -> None:
+    assert cancel_accepted(RUNNING, NOW) is None
+
+
+def test_nothing_is_said_of_the_cancel_of_a_closed_job() -> None:
+    closed = happened(provision(1, JobState.SUCCEEDED, reason="CancelForbidden"))
+    assert cancel_forbidden(closed, "not yours", NOW) is None
+    assert cancel_accepted(closed, NOW) is None
 
 
 @pytest.mark.parametrize("ending", [JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELED])

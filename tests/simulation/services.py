@@ -7,6 +7,7 @@ from typing import Any
 
 from aap_poller.assembly import Surroundings
 from aap_poller.assembly import assemble as assemble_poller
+from aap_poller.limiter import Limiter
 from aap_poller.presence import Presence
 from aap_poller.settings import Settings as PollerSettings
 from cloudkit.runtime.bus import Bus
@@ -72,15 +73,16 @@ class Services:
 
     def boot_poller(self, process: Process) -> None:
         opened = self._open(process, "aap-poller")
-        health = Health()
+        settings, health = read_settings(PollerSettings, self.environ), Health()
         around = Surroundings(
             jobs=opened.jobs,
             intents=opened.intents,
             aap=aap.SimulatedAap(self.aap, self.network, self.dice, process),
+            limiter=Limiter(process.host.clock, settings.requests_per_second),
             clock=process.host.clock,
             health=health,
         )
-        poller = assemble_poller(read_settings(PollerSettings, self.environ), around, Presence(health))
+        poller = assemble_poller(settings, around, Presence(health, process.host.clock))
         poller = self.bug.poller(poller)
         for subscription in poller.subscriptions:
             if isinstance(subscription, BatchSubscription):

@@ -21,13 +21,15 @@ Errors of libraries are translated where they arise and go no further.
 class ProvisionerError(Exception):
     """The root: catch it only to report it.
 
-    ``system`` names who it was about: "AAP", "NATS", "Kubernetes".
+    ``system`` names who it was about: "AAP", "NATS", "Kubernetes". ``retry_after`` is for how long, in
+    seconds, it asked not to be asked again; 0 if it did not.
     """
 
-    def __init__(self, message: str, *, system: str = "") -> None:
+    def __init__(self, message: str, *, system: str = "", retry_after: float = 0.0) -> None:
         super().__init__(message)
         self.message = message
         self.system = system
+        self.retry_after = retry_after
 
 
 class Unreachable(ProvisionerError):

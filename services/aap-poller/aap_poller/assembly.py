@@ -10,13 +10,15 @@ from aap_poller.claiming import Claiming
 from aap_poller.controller import Controller
 from aap_poller.following import Following
 from aap_poller.handlers import Handlers
-from aap_poller.launching import Launching, Slots
+from aap_poller.launching import Launching
+from aap_poller.limiter import Limiter
 from aap_poller.lost_log import LostLog
 from aap_poller.presence import Presence
 from aap_poller.records import Records
 from aap_poller.recovery import Recovery
 from aap_poller.search import Search
 from aap_poller.settings import Settings
+from aap_poller.slots import Slots
 from aap_poller.stopping import Stopping
 from aap_poller.subscriptions import subscriptions
 from aap_poller.sweep import Sweep
@@ -29,11 +31,12 @@ from cloudkit.runtime.ports import Clock, Intents, JobLog
 
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
-    """What aap-poller reaches the world through."""
+    """What aap-poller reaches the world through. Questions to ``aap`` wait for ``limiter`` by themselves."""
 
     jobs: JobLog
     intents: Intents
     aap: Controller
+    limiter: Limiter
     clock: Clock
     health: Health
 
@@ -75,7 +78,7 @@ def assemble(settings: Settings, around: Surroundings, presence: Presence) -> Po
         lost_log=LostLog(log, aap, records, templates, settings.lost_answer_timeout),
         stopping=stopping,
         claiming=Claiming(log, aap, clock, records, templates, recovery, presence),
-        slots=Slots(settings.concurrent_launches),
+        slots=Slots(settings.concurrent_launches, around.limiter),
         cancel_grace=settings.cancel_grace,
     )
     following = Following(log, around.intents, aap, records, stopping, settings.status_poll_interval)

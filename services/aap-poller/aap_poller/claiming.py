@@ -131,7 +131,7 @@ class Claiming:
         await self._while_it_stands(
             claim, at, lambda at: self.records.delay(claim.instance, claim.job, at, problem)
         )
-        return Later(DELAYED_AGAIN_AFTER, problem.message)
+        return Later(max(DELAYED_AGAIN_AFTER, self.presence.pause_left), problem.message)
 
     async def _while_it_stands(
         self, claim: JobEvent, at: Position, write: Callable[[Position], Awaitable[None]]

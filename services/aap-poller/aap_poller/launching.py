@@ -8,9 +8,6 @@
               └── busy ─► later
 """
 
-import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -22,6 +19,7 @@ from aap_poller.log_lines import names
 from aap_poller.lost_log import LostLog
 from aap_poller.presence import Presence, Problem
 from aap_poller.records import Records
+from aap_poller.slots import Slots
 from aap_poller.stopping import Stopping
 from aap_poller.stopwatches import Stopwatches
 from aap_poller.templates import Templates
@@ -42,32 +40,8 @@ OBSTACLE_AGAIN_AFTER = 5.0
 """In seconds; no request to AAP is spent on finding out that nothing has changed."""
 STOPPING_AGAIN_AFTER = 1.0
 CONFLICT_AGAIN_AFTER = 0.1
-WAITING_PER_SLOT = 3
-"""How many launches may wait in this process for each one that is under way. The others wait in the
-stream, so that cancels and questions always find room among the messages in flight."""
-
-
-class Slots:
-    """Bounds the launches under way to *number*, and with those that wait for their turn to ``most``."""
-
-    def __init__(self, number: int) -> None:
-        self.most = number * (1 + WAITING_PER_SLOT)
-        self.free = asyncio.Semaphore(number)
-        self._inside = 0
-
-    @property
-    def crowded(self) -> bool:
-        """Whether enough launches wait already."""
-        return self._inside >= self.most
-
-    @contextmanager
-    def queue(self) -> Iterator[None]:
-        """Be one of those that wait or are under way."""
-        self._inside += 1
-        try:
-            yield
-        finally:
-            self._inside -= 1
+DOUBT_AGAIN_AFTER = 1.0
+"""In seconds: the next sweep tells."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +77,7 @@ class Launching:
             return Later(CONFLICT_AGAIN_AFTER, conflict.message)
 
     async def _step(self, intent: Launchable, asked_at: float) -> Answer:
+        template = self.presence.trouble or template  # AAP may have gone while it waited.
         at, verdict = await self._judged(intent)
         match verdict:
             case Stale(because, stop):
@@ -130,14 +105,18 @@ class Launching:
 
     async def _in_its_turn(self, intent: Launchable, at: Position, asked_at: float) -> Answer:
         """Wait for whatever can be waited for, then read again: the wait may have been long."""
-        if self.slots.crowded:
+        type = _type(intent)
+        if self.slots.crowded(type):
             return Later(BUSY_AGAIN_AFTER, "many launches are under way")
-        with self.slots.queue():
+        if self.presence.doubtful:
+            return Later(DOUBT_AGAIN_AFTER, "a request to AAP failed, and none was answered since")
+        with self.slots.queue(type):
             template = await self._template(intent, at)
-            async with self.slots.free:
+            async with self.slots.turn(type):
                 return await self._in_a_slot(intent, template, asked_at)
 
     async def _in_a_slot(self, intent: Launchable, template: Template | Problem, asked_at: float) -> Answer:
+        template = self.presence.trouble or template  # AAP may have gone while it waited.
         at, verdict = await self._judged(intent)
         if self.clock.monotonic() - asked_at > INTENT_IS_GOOD_FOR:
             # Its turn came late, or we were paused; the instance may have gone or changed since.
@@ -162,7 +141,7 @@ class Launching:
     async def _delay(self, intent: Launchable, verdict: Free, at: Position, problem: Problem) -> Answer:
         """Say on the resource why nothing is launched."""
         await self.records.delay(intent.instance, verdict.record, at, problem)
-        return Later(OBSTACLE_AGAIN_AFTER, problem.message)
+        return Later(max(OBSTACLE_AGAIN_AFTER, self.presence.pause_left), problem.message)
 
     async def _template(self, intent: Launchable, at: Position) -> Template | Problem:
         """What to launch, or why nothing can be: found out before a number is claimed."""

@@ -2,8 +2,29 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
-AAP_REQUESTS = Counter("cloudkit_aap_requests_total", "Requests to AAP", ["route", "status"])
-AAP_SECONDS = Histogram("cloudkit_aap_request_seconds", "How long AAP takes to answer", ["route"])
+AAP_REQUESTS = Counter(
+    "cloudkit_aap_requests_total",
+    "Requests to AAP, by what was asked and the status of the answer, unanswered, or unreachable.",
+    ["route", "status"],
+)
+AAP_SECONDS = Histogram(
+    "cloudkit_aap_request_seconds",
+    "How long AAP takes to answer, in seconds.",
+    ["route"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120),
+)
+LIMITER_WAIT_SECONDS = Histogram(
+    "cloudkit_aap_limiter_wait_seconds",
+    "How long requests to AAP wait for their turn, in seconds.",
+    buckets=(0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+AAP_CIRCUIT_OPEN = Gauge(
+    "cloudkit_aap_circuit_open", "1 while AAP is away and only sweeps ask for it, otherwise 0."
+)
+AAP_PAUSED_UNTIL = Gauge(
+    "cloudkit_aap_paused_until_timestamp_seconds",
+    "Until when AAP has asked us to send nothing; it may be past. 0 if it never did.",
+)
 LAUNCHES = Counter("cloudkit_launches_total", "Launches by how they went", ["type", "outcome"])
 CANCELS = Counter(
     "cloudkit_cancels_total",

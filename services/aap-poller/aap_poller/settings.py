@@ -13,6 +13,7 @@ from cloudkit.runtime.settings import (
     duration,
     flag,
     integer,
+    number,
     optional,
     path,
     secret,
@@ -25,6 +26,7 @@ API_PATH = re.compile(r"/api(/[^/]+)*$")
 """Behind the platform gateway ``/api/controller``; of older installations ``/api``; with or without
 ``/v2``."""
 TOKEN = re.compile(r"[!-~]+")
+"""What a header can carry."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +36,18 @@ class Settings(CommonSettings):
     aap_url: str = setting(
         "CLOUDKIT_AAP_URL", url, doc="Base URL of the AAP controller API; ends with /api/controller."
     )
-    aap_token: Secret = setting("CLOUDKIT_AAP_TOKEN", secret, doc="OAuth2 token with write scope.")
+    aap_token: Secret = setting(
+        "CLOUDKIT_AAP_TOKEN",
+        secret,
+        default="",
+        doc="OAuth2 token with write scope. Either this or CLOUDKIT_AAP_TOKEN_FILE must be set.",
+    )
+    aap_token_file: Path | None = setting(
+        "CLOUDKIT_AAP_TOKEN_FILE",
+        optional(path),
+        default="",
+        doc="File that holds the token; it is read again when it changes, without a restart.",
+    )
     provision_template: str = setting(
         "CLOUDKIT_AAP_PROVISION_TEMPLATE", text, doc="Name of the job or workflow template that provisions."
     )
@@ -84,6 +97,13 @@ class Settings(CommonSettings):
         minimum=1,
         doc="How many launches may be under way at once, in one replica.",
     )
+    requests_per_second: float = setting(
+        "CLOUDKIT_AAP_MAX_REQUESTS_PER_SECOND",
+        number,
+        default="20",
+        minimum=0,
+        doc="How many requests one replica may send to AAP, on average; 0 for no limit.",
+    )
     insecure_skip_verify: bool = setting(
         "CLOUDKIT_AAP_INSECURE_SKIP_VERIFY", flag, default="false", doc="Trust any certificate of AAP."
     )
@@ -100,5 +120,7 @@ class Settings(CommonSettings):
         if not API_PATH.search(urlsplit(self.aap_url).path):
             path = urlsplit(self.aap_url).path
             yield f"CLOUDKIT_AAP_URL must end with /api/controller; its path is '{path}'"
-        if not TOKEN.fullmatch(self.aap_token.reveal()):
+        if bool(self.aap_token) == bool(self.aap_token_file):
+            yield "exactly one of CLOUDKIT_AAP_TOKEN and CLOUDKIT_AAP_TOKEN_FILE must be set"
+        if self.aap_token and not TOKEN.fullmatch(self.aap_token.reveal()):
             yield "CLOUDKIT_AAP_TOKEN holds characters that no token has"

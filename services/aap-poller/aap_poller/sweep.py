@@ -12,7 +12,7 @@ import structlog
 from aap_poller import metrics
 from aap_poller.controller import Controller
 from aap_poller.log_lines import names
-from aap_poller.presence import Presence
+from aap_poller.presence import Presence, probing
 from aap_poller.records import Records
 from aap_poller.rows import OurJob, Row, ours
 from aap_poller.templates import Templates
@@ -56,7 +56,7 @@ class Sweep:
             try:
                 await self.once()
             except (Refused, Unreachable, Unanswered) as problem:
-                pause = min(2 * pause, LONGEST_PAUSE)
+                pause = max(min(2 * pause, LONGEST_PAUSE), self.presence.pause_left)
                 log.warning("a sweep failed", error=problem.message, next_try_in=pause)
             else:
                 pause = self.interval
@@ -78,12 +78,13 @@ class Sweep:
 
     async def _ask(self) -> Sequence[Row]:
         try:
-            await self._check_templates()
-            templates = await self.templates.ids()
-            since = self._newest and self._newest - OVERLAP
-            rows = await self.aap.changed_since(since, templates) if templates else ()
+            with probing():
+                await self._check_templates()
+                templates = await self.templates.ids()
+                since = self._newest and self._newest - OVERLAP
+                rows = await self.aap.changed_since(since, templates) if templates else ()
         except (Refused, Unreachable, Unanswered) as problem:
-            self.presence.away(problem)
+            self.presence.missed(problem)
             raise
         self.presence.there()
         return rows

@@ -25,7 +25,7 @@ from cloudkit.contracts.errors import (
 from cloudkit.contracts.jobs import JobKind
 from contract.aap_client.conftest import TOKEN
 from sandbox.aap.control import Control
-from sandbox.aap.faults import Fault, FaultKind
+from sandbox.aap.faults import BAD_GATEWAY, Fault, FaultKind
 from sandbox.aap.model import User
 
 CREATE = "innabox-create-compute-instance"
@@ -79,9 +79,19 @@ async def test_every_status_of_a_launch_has_its_meaning(
 async def test_every_status_of_a_question_has_its_meaning(
     aap: HttpController, control: Control, status: int, meaning: type[ProvisionerError]
 ) -> None:
-    await control.add_faults(fault(FaultKind.ANSWER, "GET", status=status))
+    await control.add_faults(fault(FaultKind.ANSWER, "GET", status=status, body='{"detail": "no"}'))
     with pytest.raises(meaning):
         await aap.jobs(["1"])
+
+
+async def test_what_a_proxy_does_not_find_is_not_gone_from_aap(aap: HttpController, control: Control) -> None:
+    job = await launch(aap)
+    for body in (BAD_GATEWAY, "", "not found"):
+        await control.add_faults(fault(FaultKind.ANSWER, "GET", status=404, body=body))
+        with pytest.raises(Unanswered):
+            await aap.job(JobKind.JOB, str(job.id))
+    await control.add_faults(fault(FaultKind.ANSWER, "GET", status=404, body='{"detail": "Not found."}'))
+    assert await aap.job(JobKind.JOB, str(job.id)) is None
 
 
 async def test_the_html_of_a_proxy_never_reaches_a_condition(aap: HttpController, control: Control) -> None:

@@ -103,15 +103,52 @@ async def test_a_delayed_launch_is_made_again_under_the_same_number(world: World
 
 
 async def test_a_long_outage_is_told_once_and_claims_nothing(world: World, replica: Replica) -> None:
-    world.aap.failures["changed_since"] = [Unreachable("connection refused", system="AAP")]
-    with pytest.raises(Unreachable):
-        await replica.sweep.once()
+    world.aap.failures["changed_since"] = [Unreachable("connection refused", system="AAP") for _ in range(3)]
+    for _ in range(3):
+        with pytest.raises(Unreachable):
+            await replica.sweep.once()
     for _ in range(50):
         answer = await replica.launch(world.provision())
     assert answer == Later(OBSTACLE_AGAIN_AFTER, "connection refused")
     assert world.story == ["delayed"]
     await replica.sweep.once()
     assert await replica.launch(world.provision()) == DONE
+
+
+async def test_one_failed_sweep_holds_launches_back_until_the_next_and_tells_nobody(
+    world: World, replica: Replica
+) -> None:
+    world.aap.failures["changed_since"] = [Unanswered("502", system="AAP")]
+    with pytest.raises(Unanswered):
+        await replica.sweep.once()
+    assert isinstance(await replica.launch(world.provision()), Later)
+    assert world.story == []
+    await replica.sweep.once()
+    assert await replica.launch(world.provision()) == DONE
+
+
+async def test_a_pause_that_aap_asks_for_is_waited_for_before_the_next_claim(
+    world: World, replica: Replica
+) -> None:
+    world.aap.failures["launch"] = [Unreachable("429", system="AAP", retry_after=60)]
+    assert await replica.launch(world.provision()) == Later(60, "429")
+    assert await replica.launch(world.provision()) == Later(60, "429")
+    assert world.story == ["claimed", "delayed"]
+    world.clock.pass_time(60)
+    assert await replica.launch(world.provision()) == DONE
+
+
+async def test_an_outage_that_begins_while_a_launch_waits_for_its_turn_lets_it_claim_nothing(
+    world: World,
+) -> None:
+    replica = world.replica(concurrent_launches=1)
+    async with replica.launching.slots.turn(JobType.PROVISION):
+        waiting = asyncio.create_task(replica.launch(world.provision()))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        replica.presence.away(Unauthorized("who?", system="AAP", status=401))
+    assert await waiting == Later(OBSTACLE_AGAIN_AFTER, "who?")
+    assert (world.story, world.last.job.reason) == (["delayed"], "Unauthorized")
 
 
 async def test_a_launch_that_finds_aap_away_keeps_the_others_from_trying(
@@ -278,7 +315,7 @@ async def test_many_launches_leave_room_for_what_must_not_wait(world: World) -> 
     for task in waiting:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
-    assert not replica.launching.slots.crowded
+    assert not replica.launching.slots.crowded(JobType.PROVISION)
 
 
 async def test_a_lost_answer_is_looked_for_at_once(world: World, replica: Replica) -> None:

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import httpx
 import pytest
 
-from aap_poller.__main__ import open_client
+from aap_poller.connections import credentials_of
+from aap_poller.connections import open_client as open_client_with
 from aap_poller.settings import Settings
 from cloudkit.contracts.errors import Misconfigured
 from cloudkit.runtime.settings import read_settings
@@ -17,6 +19,10 @@ GOOD = {
 }
 
 
+def open_client(settings: Settings, connections: int) -> httpx.AsyncClient:
+    return open_client_with(settings, credentials_of(settings), connections)
+
+
 def problems(**changes: str) -> tuple[str, ...]:
     with pytest.raises(Misconfigured) as misconfigured:
         read_settings(Settings, {**GOOD, **changes})
@@ -27,7 +33,25 @@ def test_everything_that_is_missing_is_told_at_once() -> None:
     with pytest.raises(Misconfigured) as misconfigured:
         read_settings(Settings, {})
     told = "\n".join(misconfigured.value.problems)
-    assert all(variable in told for variable in GOOD)
+    assert "CLOUDKIT_AAP_URL" in told
+
+
+@pytest.mark.parametrize("changes", [{"CLOUDKIT_AAP_TOKEN": ""}, {"CLOUDKIT_AAP_TOKEN_FILE": "/run/token"}])
+def test_the_token_is_given_in_exactly_one_way(changes: dict[str, str]) -> None:
+    (problem,) = problems(**changes)
+    assert problem == "exactly one of CLOUDKIT_AAP_TOKEN and CLOUDKIT_AAP_TOKEN_FILE must be set"
+
+
+@pytest.mark.parametrize(("given", "limit"), [("", 20), ("0", 0), ("0.5", 0.5)])
+def test_requests_are_limited_to_twenty_a_second_unless_told_otherwise(given: str, limit: float) -> None:
+    settings = read_settings(Settings, {**GOOD, "CLOUDKIT_AAP_MAX_REQUESTS_PER_SECOND": given})
+    assert settings.requests_per_second == limit
+
+
+@pytest.mark.parametrize("given", ["-1", "many", "nan", "1e3", "inf"])
+def test_a_limit_that_is_no_number_is_told(given: str) -> None:
+    (problem,) = problems(CLOUDKIT_AAP_MAX_REQUESTS_PER_SECOND=given)
+    assert "CLOUDKIT_AAP_MAX_REQUESTS_PER_SECOND" in problem
 
 
 def test_the_poll_interval_is_thirty_seconds_unless_told_otherwise() -> None:

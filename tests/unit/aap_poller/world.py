@@ -9,13 +9,15 @@ from aap_poller.claiming import Claiming, Launchable
 from aap_poller.controller import Controller
 from aap_poller.following import Following
 from aap_poller.handlers import Handlers
-from aap_poller.launching import Launching, Slots
+from aap_poller.launching import Launching
+from aap_poller.limiter import Limiter
 from aap_poller.lost_log import LostLog
 from aap_poller.presence import Presence
 from aap_poller.records import Records
 from aap_poller.recovery import Recovery
 from aap_poller.rows import JobKey
 from aap_poller.search import Search
+from aap_poller.slots import Slots
 from aap_poller.stopping import Stopping
 from aap_poller.sweep import Sweep
 from aap_poller.templates import Templates
@@ -66,7 +68,7 @@ class Replica:
 
     def __post_init__(self) -> None:
         log, aap, clock = self.log, self.aap, self.clock
-        self.presence = Presence(self.health)
+        self.presence = Presence(self.health, clock)
         self.templates = Templates(aap, clock, NAMES)
         self.records = Records(log, aap, clock)
         self.stopping = Stopping(log, aap, self.records, clock)
@@ -90,7 +92,7 @@ class Replica:
             lost_log=LostLog(log, aap, self.records, self.templates, LOST_ANSWER_TIMEOUT),
             stopping=self.stopping,
             claiming=self.claiming,
-            slots=Slots(self.concurrent_launches),
+            slots=Slots(self.concurrent_launches, Limiter(clock, 0)),
             cancel_grace=self.cancel_grace,
         )
         self.following = Following(log, self.intents, aap, self.records, self.stopping, 30.0)

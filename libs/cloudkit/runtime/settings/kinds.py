@@ -92,6 +92,12 @@ def _read_integer(value: str) -> int:
     return int(value)
 
 
+def _read_number(value: str) -> float:
+    if not re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)", value, re.ASCII):
+        raise ValueError(value)
+    return float(value)
+
+
 def _read_flag(value: str) -> bool:
     if value.lower() not in FLAGS:
         raise ValueError(value)
@@ -133,6 +139,10 @@ def _show_duration(seconds: float) -> str:
     return durationpy.to_str(timedelta(seconds=seconds)) if seconds else "0s"
 
 
+def _show_number(value: float) -> str:
+    return f"{value:g}"
+
+
 def _show_flag(value: bool) -> str:
     return "true" if value else "false"
 
@@ -154,6 +164,7 @@ path = Kind(name="path", expected="a path", read=Path)
 secret = Kind(name="secret", expected="a secret", read=Secret, conceal=_nothing_to_see, unset=Secret(""))
 flag = Kind(name="flag", expected="true or false", read=_read_flag, show=_show_flag)
 integer = Kind(name="integer", expected="a whole number", read=_read_integer)
+number = Kind(name="number", expected="a number such as 20 or 0.5", read=_read_number, show=_show_number)
 duration = Kind(
     name="duration",
     expected="a duration such as 500ms, 30s, 10m or 1h30m",

@@ -32,6 +32,7 @@ class NatsServer:
     name: str = "nats"
     route_port: int = 0
     cluster_routes: tuple[int, ...] = ()
+    max_payload: str = MAX_PAYLOAD
     _process: asyncio.subprocess.Process | None = field(default=None, repr=False)
     _guard: asyncio.subprocess.Process | None = field(default=None, repr=False)
 
@@ -112,7 +113,7 @@ class NatsServer:
         lines = [
             f'server_name: "{self.name}"',
             f'listen: "127.0.0.1:{self.port}"',
-            f"max_payload: {MAX_PAYLOAD}",
+            f"max_payload: {self.max_payload}",
             f'log_file: "{self.log}"',
             f'jetstream {{ store_dir: "{self.directory / "store"}" }}',
         ]
@@ -136,9 +137,11 @@ class NatsCluster:
 
 
 @asynccontextmanager
-async def start_nats(directory: Path, *, port: int = 0) -> AsyncIterator[NatsServer]:
+async def start_nats(
+    directory: Path, *, port: int = 0, max_payload: str = MAX_PAYLOAD
+) -> AsyncIterator[NatsServer]:
     """A single server with its data in *directory*, on a free port if none is given."""
-    server = NatsServer(directory, port or free_ports(1)[0])
+    server = NatsServer(directory, port or free_ports(1)[0], max_payload=max_payload)
     try:
         await server.start()
         yield server

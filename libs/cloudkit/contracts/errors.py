@@ -10,6 +10,7 @@
     │   ├── NotFound        it does not exist (any more)
     │   ├── Unauthorized    it does not know who we are (401)
     │   ├── Forbidden       it knows who we are, and we may not (403)
+    │   ├── TooLarge        it takes nothing of that size (413)
     │   └── Expired         what we resume from is forgotten: start over (410)
     ├── Malformed           what we were given cannot be read
     └── Misconfigured       a person must change a setting or a deployment
@@ -74,6 +75,18 @@ class Forbidden(Refused):
     """Raised when the credentials are known and do not suffice."""
 
     reason = "Forbidden"
+
+
+class TooLarge(Refused):
+    """Raised when the other side takes nothing as large as what it was sent: ``size`` bytes, of at most
+    ``limit`` (0: it did not say)."""
+
+    reason = "PayloadTooLarge"
+
+    def __init__(self, message: str, *, size: int, limit: int = 0, system: str = "", status: int = 0) -> None:
+        super().__init__(message, system=system, status=status)
+        self.size = size
+        self.limit = limit
 
 
 class Expired(Refused):

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from cloudkit.contracts.instance import InstanceRef, decode
 from cloudkit.contracts.jobs import JobRecord, JobState
@@ -34,18 +35,26 @@ class _ToProvider(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Provision(_ToProvider, frozen=True, kw_only=True, tag=True):
-    """Run the provision job with this number. ``resource`` is what the playbook gets."""
+    """Run the provision job with this number.
+
+    ``resource`` is what the playbook gets; None if the message would have become too large with it, and
+    then ``oversize`` says how large, and ``size_limit`` what fits, in bytes.
+    """
 
     config_version: str
     attempt: int
-    resource: dict[str, Any]
+    resource: dict[str, Any] | None
+    oversize: int = 0
+    size_limit: int = 0
 
 
 class Deprovision(_ToProvider, frozen=True, kw_only=True, tag=True):
-    """Stop what runs, then run the deprovision job with this number."""
+    """Stop what runs, then run the deprovision job with this number. Its resource is as in `Provision`."""
 
     attempt: int
-    resource: dict[str, Any]
+    resource: dict[str, Any] | None
+    oversize: int = 0
+    size_limit: int = 0
 
 
 class Cancel(_ToProvider, frozen=True, kw_only=True, tag=True):
@@ -64,6 +73,15 @@ class Follow(_ToProvider, frozen=True, kw_only=True, tag=True):
 
 ProviderIntent: TypeAlias = Provision | Deprovision | Cancel | Confirm | Follow
 Intent: TypeAlias = Reconcile | ProviderIntent
+
+
+def without_resource(intent: Provision | Deprovision, *, size: int, limit: int) -> Provision | Deprovision:
+    """*intent* as it is said when its message of *size* bytes is larger than the *limit*.
+
+    The resource is None, not empty: a reader that knows no such thing refuses the message, and runs no
+    playbook without its resource.
+    """
+    return replace(intent, resource=None, oversize=size, size_limit=limit)
 
 
 def encode_intent(intent: Intent) -> bytes:

@@ -64,7 +64,8 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     every event of the job: of two records of one job the higher revision is the newer. 0 in either
     marks a record that another controller wrote.
 
-    ``template`` names what was launched, or is about to be; it stays in the log.
+    ``template`` names what was launched, or is about to be, and ``launched_from`` is AAP's id of it:
+    both stay in the log.
 
     ``timestamp`` is when the record was made, by the clock of the service that made it;
     ``started_at`` and ``finished_at`` are AAP's own words. A job with ``finished_at`` is closed: its
@@ -86,6 +87,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     config_version: str = ""
     retry_requested_at: str = ""
     template: str = ""
+    launched_from: int = 0
     reason: str = ""
     message: str = ""
     started_at: datetime | None = None
@@ -93,6 +95,9 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     claimant: str = ""
     """The message id of the claim that this record descends from; empty for a job found in AAP or
     taken over from the resource. Stays in the log; the resource does not show it."""
+    stray_id: str = msgspec.field(default="", name="strayID")
+    """The provider's name for a job that was launched for this number and runs without the resource: it
+    must be seen to have ended before the number is claimed again. Stays in the log."""
 
     @property
     def closed(self) -> bool:

@@ -36,7 +36,7 @@ def join(known: Iterable[JobRecord], learned: Iterable[JobRecord]) -> tuple[JobR
     same: of two records of one number the closed one wins, then the higher revision."""
     jobs = {job.number: job for job in known}
     for job in learned:
-        shown = msgspec.structs.replace(job, claimant="", template="")
+        shown = msgspec.structs.replace(job, claimant="", template="", launched_from=0, stray_id="")
         rival = jobs.setdefault(job.number, shown)
         if rival != shown and _precedence(shown) > _precedence(rival):
             jobs[job.number] = shown

@@ -5,7 +5,7 @@
     request ──► answer
             ├── Unreachable   not connected, or nobody serves the subject: nothing was received
             ├── Unanswered    no answer in time: it may have been received
-            └── Refused       too large
+            └── TooLarge      more than the server takes: nothing was sent
 
 nats-py keeps what is published while it is disconnected and sends it after the reconnect, minutes
 later. For us a late append is a wrong append, so
@@ -26,7 +26,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from cloudkit.contracts.errors import Refused, Unanswered, Unreachable
+from cloudkit.contracts.errors import TooLarge, Unanswered, Unreachable
 from cloudkit.runtime.health import Health
 from cloudkit.runtime.ports import Clock
 
@@ -77,6 +77,7 @@ class Connection:
         within: float = REQUEST_TIMEOUT,
     ) -> Msg:
         """Ask, and wait up to *within* seconds for the answer. Raises as drawn above."""
+        self._must_fit(subject, len(body) + _size_of(headers or {}))
         with _translated(subject):
             return await self._client.request(
                 subject, body, timeout=within, headers=dict(headers) if headers else None
@@ -106,6 +107,14 @@ class Connection:
     def max_payload(self) -> int:
         """The largest body that the server takes, in bytes."""
         return self._client.max_payload
+
+    def _must_fit(self, subject: str, size: int) -> None:
+        """The server counts headers too, and ends the connection of whoever sends more than it takes;
+        nats-py counts the body alone. What it takes is not known before the connection stands."""
+        limit = self._client.max_payload
+        if self._client.is_connected and size > limit:
+            text = f"the message for {subject} has {size} bytes, and NATS takes {limit} (max_payload)"
+            raise TooLarge(text, size=size, limit=limit, system="NATS")
 
     @contextmanager
     def interruptions(self, tell: Callable[[], None]) -> Iterator[None]:
@@ -254,16 +263,16 @@ def _translated(subject: str) -> Iterator[None]:
         raise Unreachable("not connected to NATS", system="NATS") from error
     except nats.errors.NoRespondersError as error:
         raise Unreachable(f"nobody in NATS serves {subject}", system="NATS") from error
-    except nats.errors.MaxPayloadError as error:
-        raise Refused(
-            f"the message for {subject} is larger than NATS takes (max_payload)",
-            system="NATS",
-            reason="TooLarge",
-        ) from error
     except TimeoutError as error:
         raise Unanswered(f"no answer from NATS to {subject}", system="NATS") from error
     except (OSError, nats.errors.Error) as error:
         raise Unanswered(f"NATS failed on {subject}: {_why(error)}", system="NATS") from error
+
+
+def _size_of(headers: Mapping[str, str]) -> int:
+    """What *headers* add to a message, in bytes."""
+    lines = ("NATS/1.0", *(f"{name}: {value}" for name, value in headers.items()), "")
+    return sum(len(line.encode()) + len("\r\n") for line in lines) if headers else 0
 
 
 def _why(error: BaseException) -> str:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from cloudkit.contracts.errors import Malformed, Unanswered, Unreachable
+from cloudkit.contracts.errors import Malformed, TooLarge, Unanswered, Unreachable
 from cloudkit.contracts.instance import ComputeInstance, InstanceRef
-from cloudkit.contracts.intents import Reconcile
+from cloudkit.contracts.intents import Deprovision, Intent, Provision, Reconcile, without_resource
 from cloudkit.contracts.subjects import Addressee
 from cloudkit.lifecycle.decide import Decision, decide
 from cloudkit.lifecycle.orphans import may_leave_a_machine
@@ -159,7 +159,7 @@ class Watcher:
             if until is not None:
                 silent.append(until - now)
                 continue
-            await self.intents.publish(addressee, intent)
+            await self._publish(addressee, intent)
             self._asked.remember(lane, intent, again)
             published.append(type(intent).__name__)
         if not decision.intents:
@@ -168,6 +168,23 @@ class Watcher:
         if wake_in is not None:
             self.lanes.wake(lane, after=max(wake_in, SOONEST_WAKE_UP))
         _tell(instance, decision, published, wake_in)
+
+    async def _publish(self, addressee: Addressee, intent: Intent) -> None:
+        """Publish *intent*; without its resource if the bus takes nothing so large, for its reader to say."""
+        try:
+            await self.intents.publish(addressee, intent)
+        except TooLarge as error:
+            if not isinstance(intent, Provision | Deprovision):
+                raise
+            log.warning(
+                "a resource is too large for a message",
+                instance=str(intent.instance),
+                uid=intent.instance.uid,
+                size=error.size,
+                limit=error.limit,
+            )
+            small = without_resource(intent, size=error.size, limit=error.limit)
+            await self.intents.publish(addressee, small)
 
     def _wake_in(self, decision: Decision) -> tuple[float, ...]:
         at = decision.wake_at

@@ -27,7 +27,7 @@ CRD = yaml.safe_load(crd_path().read_text())["spec"]
 ROOT = VERSION["schema"]["openAPIV3Schema"]
 SPEC, STATUS = ROOT["properties"]["spec"], ROOT["properties"]["status"]
 
-ONLY_IN_THE_LOG = {"claimant", "template"}
+ONLY_IN_THE_LOG = {"claimant", "template", "launchedFrom", "strayID"}
 OBJECTS = {
     "spec": (SPEC, ComputeInstanceSpec),
     "status": (STATUS, ComputeInstanceStatus),

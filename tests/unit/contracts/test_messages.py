@@ -19,6 +19,7 @@ from cloudkit.contracts.intents import (
     Reconcile,
     encode_intent,
     read_intent,
+    without_resource,
 )
 from cloudkit.contracts.jobs import JobKind, JobRecord, JobState, JobType, Provider
 
@@ -39,11 +40,13 @@ FULL = JobRecord(
     config_version="v1-abc",
     retry_requested_at="now",
     template="remove vm & disk",
+    launched_from=31,
     reason="JobPurged",
     message='Zürich said "no" …\n\x1b[0m',
     started_at=NOW,
     finished_at=NOW,
     claimant="claim-1",
+    stray_id="4711",
 )
 INTENTS: list[Intent] = [
     Reconcile(instance=REF),
@@ -58,6 +61,9 @@ INTENTS: list[Intent] = [
         resource={"spec": {"vcpu": 2, "unknown": [None, 1.5, "é"]}},
     ),
     Deprovision(instance=REF, born=NOW, number=8, newest=None, attempt=1, resource={}),
+    Deprovision(
+        instance=REF, born=NOW, number=8, attempt=1, resource=None, oversize=2_000_000, size_limit=1_048_576
+    ),
     Cancel(instance=REF, born=NOW, number=7, newest=FULL),
     Confirm(instance=REF, born=NOW, number=7, outcome=JobState.SUCCEEDED),
     Follow(instance=REF, born=NOW, number=7, newest=FULL),
@@ -90,6 +96,20 @@ def test_an_intent_of_a_newer_writer_is_understood(intent: Intent) -> None:
     if isinstance(intent, Provision | Deprovision):
         newer["resource"] = intent.resource
     assert read_intent(msgspec.json.encode(newer)) == intent
+
+
+class EarlierProvision(msgspec.Struct, tag="Provision"):
+    """As it was before a resource could be too large for its message."""
+
+    resource: dict[str, Any]
+
+
+def test_a_reader_that_knows_no_missing_resources_refuses_the_intent_and_runs_no_empty_job() -> None:
+    provision = next(intent for intent in INTENTS if isinstance(intent, Provision))
+    small = encode_intent(without_resource(provision, size=2_000_000, limit=1_048_576))
+    assert msgspec.json.decode(encode_intent(provision), type=EarlierProvision).resource == provision.resource
+    with pytest.raises(msgspec.ValidationError, match="resource"):
+        msgspec.json.decode(small, type=EarlierProvision)
 
 
 def test_an_event_of_a_newer_writer_is_understood() -> None:

@@ -70,6 +70,7 @@ def test_a_provision_intent_says_what_to_launch() -> None:
     assert intent.newest == last
     assert intent.config_version == version(B)
     assert intent.retry_requested_at == "2026-01-02"
+    assert intent.resource is not None
     assert intent.resource["spec"] == B
     assert intent.resource["status"]["desiredConfigVersion"] == version(B)
 
@@ -79,6 +80,7 @@ def test_a_deprovision_intent_says_what_to_remove() -> None:
     [(_, intent)] = decide(reported(instance(last, deleting=True)), NOW, POLICY).intents
     assert isinstance(intent, Deprovision)
     assert (intent.number, intent.newest, intent.born) == (2, last, LONG_AGO)
+    assert intent.resource is not None
     assert intent.resource["metadata"]["name"] == REF.name
 
 

@@ -15,6 +15,12 @@ from cloudkit.runtime.testing import ManualClock
 from unit.watcher.world import World
 
 
+def asked_vcpus(world: World) -> list[int]:
+    """Of each machine that was asked for."""
+    provisions = (intent for _, intent in world.board.published if isinstance(intent, Provision))
+    return [provision.resource["spec"]["vcpu"] for provision in provisions if provision.resource]
+
+
 async def test_a_new_instance_is_first_to_be_adopted(world: World) -> None:
     async with world.watching():
         world.create("vm", adopted=False)
@@ -148,8 +154,7 @@ async def test_while_a_publish_is_on_its_way_only_the_newest_change_matters(worl
         await world.settle()
         world.board.released.set()
         await world.settle()
-        asked = [i.resource["spec"]["vcpu"] for _, i in world.board.published if isinstance(i, Provision)]
-        assert asked == [1, 9]
+        assert asked_vcpus(world) == [1, 9]
         assert world.instances.reads == 0
 
 
@@ -174,8 +179,7 @@ async def test_a_failing_publish_is_replaced_by_the_newer_decision(world: World)
         await world.clock.advance(60)
         world.board.away = False
         await world.clock.advance(6)
-        asked = [i.resource["spec"]["vcpu"] for _, i in world.board.published if isinstance(i, Provision)]
-        assert asked == [2]
+        assert asked_vcpus(world) == [2]
 
 
 async def test_an_instance_that_is_gone_has_its_intents_withdrawn(world: World) -> None:

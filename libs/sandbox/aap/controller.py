@@ -253,7 +253,8 @@ class Controller:
 
     def _check_workflow(self, job: Job, at: datetime) -> None:
         spawned = [node.job for node in job.nodes if node.job is not None]
-        if not job.active or any(one.active for one in spawned):
+        forgotten = self.jobs.get(job.id) is not job
+        if forgotten or not job.active or any(one.active for one in spawned):
             return
         if job.canceled_on is not None:
             self.finish(job, Status.CANCELED, at)
@@ -330,14 +331,24 @@ class Controller:
         job.cancelable, job.breaks_lists = cancelable, breaks_lists
 
     def purge(self, job: Job, at: datetime, *, by: str) -> None:
-        """Forget *job*."""
+        """Forget *job*, and what it runs as a workflow."""
         self._keep(Purged(at=at, job=job.id, by=by))
+        self._purge(job, at, by=by)
+
+    def _purge(self, job: Job, at: datetime, *, by: str) -> None:
+        for node in job.nodes:
+            if node.job is not None and node.job.active:
+                self._purge(node.job, at, by=by)
         job.step += 1
         self.jobs.remove(job)
         if job in (queue := self._queue_of[job.template.id]):
             queue.remove(job)
         self.audit.note(AuditEvent.PURGE, job, at, by=by)
         self._make_room(job, at)
+        if job.parent is not None:
+            for node in job.parent.nodes:
+                node.job = None if node.job is job else node.job
+            self._plan(job.parent, self.settings.workflow_seconds, at, self._check_workflow)
 
     def restore(self, next_id: int) -> None:
         """A restored backup: no jobs, ids go on from *next_id*. Machines and the audit log stay."""
@@ -359,6 +370,9 @@ class Controller:
     def remove_template(self, id: int) -> None:
         self._keep(TemplateRemoved(at=self.now, id=id))
         self.catalog.remove(id)
+        for job in self.jobs:
+            if job.template.id == id:
+                job.orphaned, job.fixed_json = True, None
 
     def add_rules(self, rules: tuple[Rule, ...]) -> None:
         """Jobs launched from now on heed *rules* first."""

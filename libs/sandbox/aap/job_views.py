@@ -50,11 +50,11 @@ _COMMON = {
     "created_by__username": Field(Type.TEXT, attrgetter("order.user.username")),
     "organization": Field(Type.INTEGER, attrgetter("organization")),
     "organization__name": _template_field("organization"),
-    "unified_job_template": Field(Type.INTEGER, attrgetter("template.id")),
+    "unified_job_template": Field(Type.INTEGER, attrgetter("template_id")),
     "unified_job_template__name": _template_field("name"),
 }
 _OF_JOBS = {
-    "job_template": Field(Type.INTEGER, attrgetter("template.id")),
+    "job_template": Field(Type.INTEGER, attrgetter("template_id")),
     "job_template__name": _template_field("name"),
     "job_type": _prompt("job_type", "run"),
     "limit": _prompt("limit", ""),
@@ -63,7 +63,7 @@ _OF_JOBS = {
     "scm_branch": _prompt("scm_branch", ""),
 }
 _OF_WORKFLOW_JOBS = {
-    "workflow_job_template": Field(Type.INTEGER, attrgetter("template.id")),
+    "workflow_job_template": Field(Type.INTEGER, attrgetter("template_id")),
     "workflow_job_template__name": _template_field("name"),
 }
 MODELS = {

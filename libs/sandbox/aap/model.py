@@ -108,7 +108,8 @@ class Job:
 
     ``step`` grows whenever its future is planned anew; what was planned under an older one is void.
     ``quoted_vars`` is extra_vars as AAP shows it: a JSON string that holds JSON. ``cancelable`` None is
-    as the template says. Every list breaks whose page has a job that ``breaks_lists``.
+    as the template says. Every list breaks whose page has a job that ``breaks_lists``. It is ``orphaned``
+    once its template was deleted, and says of none then.
     """
 
     id: int
@@ -131,6 +132,7 @@ class Job:
     nodes: "list[Node]" = field(default_factory=list)
     cancelable: bool | None = None
     breaks_lists: bool = False
+    orphaned: bool = False
     step: int = 0
     fixed_json: bytes | None = None
     changing_json: bytes | None = None
@@ -138,6 +140,10 @@ class Job:
     @property
     def template(self) -> Template:
         return self.order.template
+
+    @property
+    def template_id(self) -> int | None:
+        return None if self.orphaned else self.template.id
 
     @property
     def active(self) -> bool:

@@ -110,7 +110,7 @@ def _fixed(job: Job) -> dict[str, Any]:
         "name": template.name,
         "description": "",
         "organization": job.organization,
-        "unified_job_template": template.id,
+        "unified_job_template": job.template_id,
         "launch_type": "workflow" if job.parent is not None else "manual",
         "launched_by": _launched_by(job),
         "work_unit_id": None,
@@ -152,7 +152,7 @@ def _summary_fields(job: Job) -> dict[str, Any]:
 
 def _job_fields(job: Job) -> dict[str, Any]:
     return {
-        "job_template": job.template.id,
+        "job_template": job.template_id,
         "job_type": "run",
         "inventory": 1,
         "project": 6,
@@ -186,8 +186,8 @@ def _job_fields(job: Job) -> dict[str, Any]:
 def _workflow_fields(job: Job) -> dict[str, Any]:
     sliced = job.template.kind is TemplateKind.JOB_TEMPLATE
     return {
-        "workflow_job_template": None if sliced else job.template.id,
-        "job_template": job.template.id if sliced else None,
+        "workflow_job_template": None if sliced else job.template_id,
+        "job_template": job.template_id if sliced else None,
         "is_sliced_job": sliced,
         "inventory": None,
         "limit": None,

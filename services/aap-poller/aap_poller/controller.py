@@ -67,7 +67,8 @@ class Controller(Protocol):
         ...
 
     async def failure(self, row: Row) -> str:
-        """Why a failed job failed, for a person: the task, the host, and what it said."""
+        """Why a failed job failed, for a person: the task, the host, and what it said. Empty if AAP does
+        not know yet."""
         ...
 
 

@@ -1,7 +1,7 @@
 """Writing what AAP says into the job log."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from msgspec.structs import replace
@@ -11,6 +11,7 @@ from aap_poller.controller import Controller, cancel
 from aap_poller.log_lines import about, names
 from aap_poller.presence import Problem, reason_of
 from aap_poller.rows import JobKey, OurJob, Row, found
+from aap_poller.stopwatches import Stopwatches
 from cloudkit.contracts.errors import ProvisionerError
 from cloudkit.contracts.events import JobEvent, JobEventName
 from cloudkit.contracts.instance import InstanceRef
@@ -20,6 +21,10 @@ from cloudkit.lifecycle.observe import advance, delayed, observed, purged
 from cloudkit.runtime.ports import Clock, JobLog, Position
 
 log = structlog.get_logger(__name__)
+
+EVENTS_LATE_BY = 3.0
+"""AAP may call a job failed before it has read why, for seconds or for ever: so long (seconds) the reason
+is waited for, and then asked for once more."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,12 @@ class Records:
     aap: Controller
     clock: Clock
     details_within: float = 5.0
+    silent: Stopwatches[str] = field(init=False)
+    """Since when each failed job (AAP's id) gives no reason."""
+
+    def __post_init__(self) -> None:
+        watches = Stopwatches[str](self.clock, forget_after=60.0)
+        object.__setattr__(self, "silent", watches)
 
     async def update(
         self, instance: InstanceRef, record: JobRecord, at: Position, row: Row | None
@@ -53,10 +64,16 @@ class Records:
         )
 
     async def observe(self, last: JobEvent, at: Position, row: Row) -> JobEvent:
-        """Append what *row* adds to *last*, the newest event of its job, and return the newest then."""
-        if advance(last, row.observation(), self.clock.now()) is None:
+        """Append what *row* adds to *last*, the newest event of its job, and return the newest then.
+
+        A failure whose reason AAP does not know yet is not appended before a later look: what closes a
+        job is its last word.
+        """
+        if advance(last, row.observation(), self.clock.now()) is None or self._gives_reason_later(row):
             return last
         details = await self._details(row)
+        if details is None:
+            return last
         event = advance(last, row.observation(details), self.clock.now()) or last
         if event is not last:
             await self.log.append(event, at)
@@ -66,7 +83,7 @@ class Records:
     async def adopt(self, job: OurJob, at: Position, known: JobRecord | None) -> JobEvent:
         """Append that *job* runs, although nobody saw its launch succeed. *known* is what the log or the
         resource has of its number."""
-        details = await self._details(job.row)
+        details = await self._details(job.row, final=True) or ""
         record = observed(_record_of(job, known), job.row.observation(details), self.clock.now())
         event = JobEvent(event=JobEventName.ADOPTED, instance=job.key.instance, job=record)
         await self.log.append(event, at)
@@ -120,16 +137,27 @@ class Records:
         if job.row.active:
             await cancel(self.aap, job.row)
 
-    async def _details(self, row: Row) -> str:
-        """Why the job failed. That it did matters more: the reason is a look at AAP away."""
+    def _gives_reason_later(self, row: Row) -> bool:
+        id = str(row.id)
+        return self.silent.running(id) and self.silent.elapsed(id) < EVENTS_LATE_BY
+
+    async def _details(self, row: Row, *, final: bool = False) -> str | None:
+        """Why the job failed. That it did matters more: the reason is a look at AAP away. None: AAP does
+        not know yet, and may if it is asked later."""
         if row.state is not JobState.FAILED:
             return ""
+        id = str(row.id)
         try:
             async with asyncio.timeout(self.details_within):
-                return await self.aap.failure(row)
+                details = await self.aap.failure(row)
         except (ProvisionerError, TimeoutError) as error:
-            log.warning("why the job failed could not be read", job_id=str(row.id), error=repr(error))
-            return f"see job {row.id} in AAP"
+            log.warning("why the job failed could not be read", job_id=id, error=repr(error))
+            return f"see job {id} in AAP"
+        if not details and not final and not self.silent.running(id):
+            self.silent.elapsed(id)
+            return None
+        self.silent.stop(id)
+        return details or f"see job {id} in AAP"
 
 
 def _record_of(job: OurJob, known: JobRecord | None) -> JobRecord:

@@ -134,7 +134,7 @@ class Sweep:
         if last.job.number == number and last.event is JobEventName.DELAYED:
             await self.records.adopt(job, at, last.job)  # It was given up too early.
         elif last.job.number == number and last.job.job_id == job.id:
-            await self.records.observe(last, at, job.row)
+            return (await self.records.observe(last, at, job.row)).closed or job.row.active
         elif job.row.active and await self.records.recorded_id(job.key, at) not in ("", job.id):
             await self.records.cancel_second_launch(job)
         return True

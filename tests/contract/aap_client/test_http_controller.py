@@ -241,7 +241,9 @@ async def test_a_job_of_somebody_else_may_not_be_canceled(aap: HttpController, c
 async def test_a_failed_playbook_says_task_host_and_message(aap: HttpController, control: Control) -> None:
     await control.add_rules(Rule(outcome=Outcome.FAILED))
     row = await ended(aap, await aap.launch(await the(aap), VARIABLES))
-    assert (await aap.failure(row)).startswith("Create virtual machine on localhost: exceeded quota")
+    reason = await aap.failure(row)
+    assert reason.startswith("Create virtual machine on localhost: exceeded quota")
+    assert reason.endswith(f" (full text: job {row.id} in AAP)")
 
 
 @pytest.mark.parametrize("slices", [1, 2])
@@ -268,4 +270,4 @@ async def test_a_job_that_aap_gave_up_says_why(aap: HttpController, control: Con
     await control.force(row.id, Status.FAILED, explanation="Job terminated due to timeout")
     now = await aap.job(row.type, str(row.id))
     assert now is not None
-    assert await aap.failure(now) == "Job terminated due to timeout"
+    assert (await aap.failure(now)).startswith("Job terminated due to timeout")

@@ -3,7 +3,8 @@
 ::
 
     Subscription        each message by itself, up to ``in_flight`` at once
-    BatchSubscription   up to ``size`` due messages together, one batch each ``every`` seconds
+    BatchSubscription   up to ``size`` due messages together, one batch each ``every`` seconds, or at
+                        once after a full one
 
 It never gives up: when NATS is away it waits, when stream or consumer were lost it makes them again.
 When told to stop it asks for nothing more, lets handlers finish, and hands back the rest, so that
@@ -58,7 +59,8 @@ class Subscription(Generic[T]):
 
 @dataclass(frozen=True, kw_only=True)
 class BatchSubscription(Generic[T]):
-    """Which messages go to *handler* together: at most *size* that are due, every *every* seconds.
+    """Which messages go to *handler* together: at most *size* that are due, every *every* seconds, and
+    at once after a full batch, which left others behind.
 
     The handler answers for each of them, in their order.
     """
@@ -212,21 +214,24 @@ class _BatchDelivery(_Delivery[T]):
         try:
             while not self._stopping.is_set() and pull.lost is None:
                 due = loop.time() + self._every
-                await self._round(pull)
-                await self._sleep(due - loop.time())
+                if not await self._round(pull):
+                    await self._sleep(due - loop.time())
         finally:
             await self._handling.hand_back(*self._batch)
             self._batch.clear()
 
-    async def _round(self, pull: Pull) -> None:
+    async def _round(self, pull: Pull) -> bool:
+        """Handle one batch, and say whether it was a full one."""
         await pull.ask(self._size, wait=False)
         while pull.asked and not self._stopping.is_set():
             await self._woken(HEARTBEAT)
             pull.check()
-        if self._batch and not self._stopping.is_set():
-            batch, self._batch = self._batch, []
-            self._begin(self._handling.handle(*batch))
-            await asyncio.wait(self._tasks)
+        if not self._batch or self._stopping.is_set():
+            return False
+        batch, self._batch = self._batch, []
+        self._begin(self._handling.handle(*batch))
+        await asyncio.wait(self._tasks)
+        return len(batch) == self._size
 
     def _arrived(self, message: Msg) -> None:
         self._batch.append(message)

@@ -59,7 +59,11 @@ class Postbox:
         )
 
     def batches(
-        self, handler: Callable[[Sequence[Received_]], Awaitable[Sequence[Answer]]], *, size: int = 100
+        self,
+        handler: Callable[[Sequence[Received_]], Awaitable[Sequence[Answer]]],
+        *,
+        size: int = 100,
+        every: float = 0.02,
     ) -> BatchSubscription[JobEvent]:
         return BatchSubscription(
             stream=JOBS,
@@ -68,7 +72,7 @@ class Postbox:
             read=read_event,
             handler=handler,
             size=size,
-            every=0.02,
+            every=every,
         )
 
     async def take(self, received: Received_) -> Answer:

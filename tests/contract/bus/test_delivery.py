@@ -308,6 +308,17 @@ async def test_a_batch_comes_together_and_is_answered_one_by_one(postbox: Postbo
     assert postbox.numbers == list(range(1, 26))
 
 
+async def test_after_a_full_batch_the_next_comes_at_once(postbox: Postbox) -> None:
+    async def take(batch: Sequence[Received[JobEvent]]) -> Sequence[Answer]:
+        postbox.received += batch
+        return [DONE] * len(batch)
+
+    for number in range(1, 26):
+        await postbox.post(number)
+    async with delivering(postbox.bus, postbox.batches(take, size=10, every=3600)):
+        await eventually(lambda: len(postbox.received) == 25)
+
+
 @pytest.mark.usefixtures("impatience")
 async def test_a_poisonous_message_does_not_take_its_batch_with_it(postbox: Postbox) -> None:
     async def poisoned(batch: Sequence[Received[JobEvent]]) -> Sequence[Answer]:

@@ -80,6 +80,8 @@ class Invariants:
         """*entry* is new in AAP's audit log."""
         what = f"{entry.event} {entry.purpose} {entry.cloudkit_job} id {entry.job} {entry.status}"
         self._history.tell("AAP", what)
+        if entry.parent:
+            return  # What a workflow runs is a part of it.
         active = self._active[entry.namespace, entry.name]
         match entry.event:
             case AuditEvent.RESTORE:

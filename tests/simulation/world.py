@@ -18,6 +18,7 @@ from simulation.invariants import Invariants
 from simulation.loop import Uncollected, VirtualLoop
 from simulation.nemesis import Nemesis
 from simulation.network import Network
+from simulation.oddities import Oddities
 from simulation.services import Services
 from simulation.users import Users
 from unit.aap_poller.aap import CREATE, DELETE
@@ -63,6 +64,7 @@ class World:
         self.aap = aap.Server(self._clock(), self.dice, self.invariants.happened, self.invariants.sent)
         self.bus = bus.Server(self.loop, self.dice, self._clock(), self.invariants.appended)
         self.bug.servers(self.bus)
+        self.oddities = Oddities(seed, self.aap, self.loop, self.dice)
         self.names = tuple(f"vm-{letter}" for letter in "abcd"[: self.random.randint(2, 4)])
         self.hosts = self._hosts()
         self.users = Users(

@@ -2,7 +2,7 @@
 
 from cloudkit.runtime.testing import ManualClock
 from sandbox.aap.controller import Controller
-from sandbox.aap.model import Order, Status, User
+from sandbox.aap.model import Job, Order, Status, User
 from sandbox.aap.settings import Settings
 
 EXTRA_VARS = b'{"osac_job_vars": {"resource": {"metadata": {"name": "vm"}}}}'
@@ -37,3 +37,39 @@ def test_time_never_goes_back() -> None:
     controller.advance()
 
     assert controller.now == before
+
+
+def a_workflow_that_runs(clock: ManualClock) -> tuple[Controller, Job]:
+    controller = Controller(Settings(), clock)
+    controller.advance()
+    template = next(one for one in controller.catalog if one.nodes)
+    job = controller.launch(Order(template=template, user=User(), extra_vars=EXTRA_VARS), controller.now)
+    clock.pass_time(2)
+    controller.advance()
+    return controller, job
+
+
+def test_what_a_forgotten_workflow_ran_is_forgotten_with_it() -> None:
+    clock = ManualClock()
+    controller, workflow = a_workflow_that_runs(clock)
+
+    controller.purge(workflow, controller.now, by="hand")
+    clock.pass_time(60)
+    controller.advance()
+
+    assert list(controller.jobs) == []
+    assert list(controller.machines) == []
+
+
+def test_a_workflow_whose_running_step_is_forgotten_does_not_wait_for_it() -> None:
+    clock = ManualClock()
+    controller, workflow = a_workflow_that_runs(clock)
+    (step,) = (node.job for node in workflow.nodes)
+    assert step is not None
+
+    controller.purge(step, controller.now, by="hand")
+    clock.pass_time(1)
+    controller.advance()
+
+    assert workflow.status is Status.SUCCESSFUL
+    assert [node.job for node in workflow.nodes] == [None]

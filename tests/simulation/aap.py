@@ -102,8 +102,8 @@ class SimulatedAap:
         self._dice = dice
         self._process = process
 
-    async def templates(self, name: str) -> Sequence[Template]:
-        return await self._ask("templates", lambda: self._server.templates(name))
+    async def templates(self, name: str, organization: str = "") -> Sequence[Template]:
+        return await self._ask("templates", lambda: self._server.templates(name, organization))
 
     async def launch(self, template: Template, extra_vars: Mapping[str, Any]) -> Row:
         async def launched() -> Row:

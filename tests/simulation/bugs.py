@@ -13,11 +13,12 @@ from typing import Any
 import msgspec
 
 from aap_poller.assembly import Poller
-from aap_poller.claiming import Claiming, Launchable, extra_vars
+from aap_poller.claiming import Claiming
 from aap_poller.controller import Template
 from aap_poller.handlers import Handlers
 from aap_poller.launching import Launching
 from aap_poller.lost_log import LostLog
+from aap_poller.payload import Launchable, extra_vars
 from aap_poller.stopping import Stopping
 from cloudkit.contracts.errors import Conflict
 from cloudkit.contracts.events import JobEvent, JobEventName

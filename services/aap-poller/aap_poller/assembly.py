@@ -23,7 +23,6 @@ from aap_poller.stopping import Stopping
 from aap_poller.subscriptions import subscriptions
 from aap_poller.sweep import Sweep
 from aap_poller.templates import Templates
-from cloudkit.contracts.jobs import JobType
 from cloudkit.runtime.delivery import BatchSubscription, Subscription
 from cloudkit.runtime.health import Health
 from cloudkit.runtime.ports import Clock, Intents, JobLog
@@ -52,11 +51,7 @@ class Poller:
 def assemble(settings: Settings, around: Surroundings, presence: Presence) -> Poller:
     """Wire everything together; nothing runs yet."""
     log, aap, clock = around.jobs, around.aap, around.clock
-    names = {
-        JobType.PROVISION: settings.provision_template,
-        JobType.DEPROVISION: settings.deprovision_template,
-    }
-    templates = Templates(aap, clock, names)
+    templates = Templates(aap, clock, settings.templates, settings.organization)
     records = Records(log, aap, clock)
     stopping = Stopping(log, aap, records, clock)
     recovery = Recovery(
@@ -77,7 +72,7 @@ def assemble(settings: Settings, around: Surroundings, presence: Presence) -> Po
         templates=templates,
         lost_log=LostLog(log, aap, records, templates, settings.lost_answer_timeout),
         stopping=stopping,
-        claiming=Claiming(log, aap, clock, records, templates, recovery, presence),
+        claiming=Claiming(log, aap, clock, records, templates, recovery, presence, settings.payload),
         slots=Slots(settings.concurrent_launches, around.limiter),
         cancel_grace=settings.cancel_grace,
     )

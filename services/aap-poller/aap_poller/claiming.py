@@ -13,31 +13,29 @@ If the process dies between any two steps, the claim stands in the log and recov
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 from uuid import uuid4
 
 import structlog
 from msgspec.structs import replace
 
-from aap_poller import log_lines, metrics
-from aap_poller.controller import Controller, Template, cancel
+from aap_poller import log_lines, metrics, strays
+from aap_poller.controller import Controller, Template
 from aap_poller.log_lines import about
+from aap_poller.payload import Launchable, Payload, extra_vars
 from aap_poller.presence import Presence, Problem
 from aap_poller.records import Records
 from aap_poller.recovery import Recovery
+from aap_poller.refusals import explained, is_about_template
 from aap_poller.rows import JobKey, OurJob, Row
-from aap_poller.templates import TEMPLATE_NOT_FOUND, VARIABLES_IGNORED, Templates
+from aap_poller.templates import Templates, ignores_variables
 from cloudkit.contracts.errors import (
     Conflict,
-    NotFound,
-    ProvisionerError,
     Refused,
     Unanswered,
     Unauthorized,
     Unreachable,
 )
 from cloudkit.contracts.events import JobEvent, JobEventName
-from cloudkit.contracts.intents import Deprovision, Provision
 from cloudkit.contracts.jobs import JobRecord
 from cloudkit.runtime.answers import DONE, Answer, Later
 from cloudkit.runtime.ports import Clock, JobLog, Position
@@ -49,8 +47,6 @@ CLAIM_IS_GOOD_FOR = 10.0
 what recovery has concluded meanwhile."""
 UNCONFIRMED_AGAIN_AFTER = 2.0
 DELAYED_AGAIN_AFTER = 20.0
-
-Launchable = Provision | Deprovision
 
 
 @dataclass(frozen=True)
@@ -64,6 +60,7 @@ class Claiming:
     templates: Templates
     recovery: Recovery
     presence: Presence
+    payload: Payload = Payload.ANSIBLE_EDA
 
     async def claim(self, intent: Launchable, record: JobRecord, template: Template, at: Position) -> Answer:
         """Claim the number of *record* and launch *template*, unless anything happened since *at*.
@@ -71,7 +68,7 @@ class Claiming:
         Raises `Conflict` if something did; whatever else is raised leaves the claim to recovery.
         """
         id = str(uuid4())
-        record = replace(record, claimant=id, template=template.name)
+        record = replace(record, claimant=id, template=template.name, launched_from=template.id)
         claim = JobEvent(event=JobEventName.CLAIMED, instance=intent.instance, job=record)
         started = self.clock.monotonic()
         at = await self.log.append(claim, at, id=id)
@@ -81,9 +78,14 @@ class Claiming:
         log.info(log_lines.TRIGGERING[record.type], **about(intent.instance, record))
         return await self._post(intent, claim, template, at)
 
+    async def stray(self, at: Position) -> Later | None:
+        """What has to end before a number is claimed: see `aap_poller.strays`."""
+        return await strays.obstacle(self.aap, at)
+
     async def _post(self, intent: Launchable, claim: JobEvent, template: Template, at: Position) -> Answer:
+        variables = extra_vars(intent, self.payload)
         try:
-            row = await self.aap.launch(template, extra_vars(intent))
+            row = await self.aap.launch(template, variables)
         except Unanswered as lost:
             metrics.LAUNCHES.labels(claim.job.type, "unanswered").inc()
             log.warning("launch not confirmed", error=lost.message, **about(claim.instance, claim.job))
@@ -91,36 +93,34 @@ class Claiming:
             return Later(UNCONFIRMED_AGAIN_AFTER, "the launch is not confirmed")
         except (Refused, Unreachable) as problem:
             metrics.LAUNCHES.labels(claim.job.type, "refused").inc()
-            return await self._delay(claim, at, self._learn(problem, template))
+            if isinstance(problem, Refused):
+                problem = explained(problem, template, variables)
+            self._learn(problem, template)
+            return await self._delay(claim, at, problem)
         if row.ignored_fields.get("extra_vars"):
             metrics.LAUNCHES.labels(claim.job.type, "ignored").inc()
-            return await self._delay(claim, at, await self._stop_without_variables(row, template))
+            return await self._stray(claim, at, row, template)
         metrics.LAUNCHES.labels(claim.job.type, "launched").inc()
         await self._launched(claim, row, at)
         return DONE
 
-    def _learn(self, problem: Refused | Unreachable, template: Template) -> Problem:
+    def _learn(self, problem: Refused | Unreachable, template: Template) -> None:
         """Spare the next launches what this one had to find out."""
         if isinstance(problem, Unreachable | Unauthorized):
             self.presence.away(problem)
-        if isinstance(problem, NotFound):
+        if isinstance(problem, Refused) and is_about_template(problem):
             self.templates.forget(template)
-            return Refused(problem.message, system="AAP", status=404, reason=TEMPLATE_NOT_FOUND)
-        return problem
 
-    async def _stop_without_variables(self, row: Row, template: Template) -> Refused:
-        """AAP runs the job without the resource, so it does who knows what, and not what was asked for."""
+    async def _stray(self, claim: JobEvent, at: Position, row: Row, template: Template) -> Answer:
+        """AAP runs *row* without the resource: write down that it has to end, then stop it."""
         self.templates.forget(template)
-        text = (
-            f"Job {row.id} ignored our variables and was canceled: tick 'Prompt on launch' for the "
-            f"variables of template '{template.name}'"
-        )
-        try:
-            await cancel(self.aap, row)
-        except ProvisionerError as error:
-            log.exception("a job without its resource could not be canceled", job_id=str(row.id))
-            text = f"{text}. The cancel failed: {error.message}"
-        return Refused(text, system="AAP", reason=VARIABLES_IGNORED)
+        ignores = ignores_variables(template)
+        text = f"{ignores.message}. Job {row.id} was launched without them, and is to be canceled"
+        told = Refused(text, system="AAP", reason=ignores.reason)
+        stray = replace(claim.job, stray_id=str(row.id))
+        await self._while_it_stands(claim, at, lambda at: self.records.delay(claim.instance, stray, at, told))
+        await strays.stop(self.aap, row)
+        return Later(strays.LOOK_AGAIN_AFTER, text)
 
     async def _launched(self, claim: JobEvent, row: Row, at: Position) -> None:
         newer = await self._while_it_stands(claim, at, lambda at: self.records.launched(claim, at, row))
@@ -156,12 +156,3 @@ class Claiming:
             await self.records.adopt(job, at, last.job)  # It was given up too early.
         elif await self.records.recorded_id(job.key, at) != job.id:
             await self.records.cancel_second_launch(job)
-
-
-def extra_vars(intent: Launchable) -> dict[str, Any]:
-    """What the playbook gets: the resource, where playbooks of the EDA days look for it, and the key by
-    which the job is found again."""
-    return {
-        "ansible_eda": {"event": {"payload": intent.resource}},
-        "cloudkit_job": str(JobKey(intent.instance, intent.number)),
-    }

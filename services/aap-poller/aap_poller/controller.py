@@ -20,12 +20,18 @@ class TemplateKind(StrEnum):
 
 
 class Template(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that can be launched."""
+    """Something that can be launched.
+
+    ``ask_variables_on_launch`` is "Prompt on launch" beside its variables. Without it a survey, if it is
+    ``survey_enabled``, lets the variables through that it asks for, and no other.
+    """
 
     id: int
     name: str
     type: TemplateKind
+    organization: str = ""
     ask_variables_on_launch: bool = False
+    survey_enabled: bool = False
 
 
 class Controller(Protocol):
@@ -35,8 +41,9 @@ class Controller(Protocol):
     `Refused` (401, 403, 404, 400 …), all of them with the system "AAP".
     """
 
-    async def templates(self, name: str) -> Sequence[Template]:
-        """Every job template and workflow template of that name."""
+    async def templates(self, name: str, organization: str = "") -> Sequence[Template]:
+        """Every job template and workflow template of that name (and *organization*, unless empty) that
+        we may see; the first 200, should anybody have so many."""
         ...
 
     async def launch(self, template: Template, extra_vars: Mapping[str, Any]) -> Row:
@@ -63,7 +70,8 @@ class Controller(Protocol):
         self, since: datetime | None, until: datetime | None, templates: Collection[int]
     ) -> AsyncIterator[Row]:
         """The jobs created at *since* or later and before *until* of *templates* (empty: of every
-        template), those of each kind by id. There may be very many of them."""
+        template), and those whose template was deleted since; of each kind by id. There may be very
+        many of them."""
         ...
 
     async def failure(self, row: Row) -> str:

@@ -27,8 +27,39 @@ class _Page(msgspec.Struct):
     results: list[Row]
 
 
+class _Named(msgspec.Struct):
+    name: str = ""
+
+
+class _Summary(msgspec.Struct):
+    organization: _Named | None = None
+
+
+class _Template(msgspec.Struct):
+    """A template as AAP lists it. AWX's source renders each row of the unified list as the list of its own
+    kind would, so the flags are there; a template may belong to no organization."""
+
+    id: int
+    name: str
+    type: TemplateKind
+    ask_variables_on_launch: bool = False
+    survey_enabled: bool = False
+    summary_fields: _Summary = msgspec.field(default_factory=_Summary)
+
+    def template(self) -> Template:
+        organization = self.summary_fields.organization
+        return Template(
+            id=self.id,
+            name=self.name,
+            type=self.type,
+            organization=organization.name if organization is not None else "",
+            ask_variables_on_launch=self.ask_variables_on_launch,
+            survey_enabled=self.survey_enabled,
+        )
+
+
 class _Templates(msgspec.Struct):
-    results: list[Template]
+    results: list[_Template]
 
 
 class HttpController:
@@ -42,9 +73,18 @@ class HttpController:
         self._questions = questions
         self._launches = launches
 
-    async def templates(self, name: str) -> Sequence[Template]:
-        parameters: Parameters = {"name": name, "type": ",".join(TemplateKind), "page_size": PAGE_SIZE}
-        return (await self._questions.get("unified_job_templates/", _Templates, parameters)).results
+    async def templates(self, name: str, organization: str = "") -> Sequence[Template]:
+        parameters: dict[str, str | int] = {
+            "name": name,
+            "type": ",".join(TemplateKind),
+            "order_by": "id",
+            "page_size": PAGE_SIZE,
+            "count_disabled": 1,
+        }
+        if organization:
+            parameters["organization__name"] = organization
+        found = (await self._questions.get("unified_job_templates/", _Templates, parameters)).results
+        return [one.template() for one in found if one.name == name]
 
     async def launch(self, template: Template, extra_vars: Mapping[str, Any]) -> Row:
         body = msgspec.json.encode({"extra_vars": extra_vars})
@@ -84,7 +124,9 @@ class HttpController:
     ) -> AsyncIterator[Row]:
         parameters: dict[str, str | int] = {}
         if templates:
-            parameters["unified_job_template__in"] = _joined(templates)
+            # A job whose template is deleted stays, without a template (AWX's source: SET_NULL).
+            parameters["or__unified_job_template__in"] = _joined(templates)
+            parameters["or__unified_job_template__isnull"] = "true"
         if since is not None:
             parameters["created__gte"] = _timestamp(since)
         if until is not None:

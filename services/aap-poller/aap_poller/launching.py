@@ -13,10 +13,11 @@ from typing import assert_never
 
 import structlog
 
-from aap_poller.claiming import Claiming, Launchable
+from aap_poller.claiming import Claiming
 from aap_poller.controller import Template
 from aap_poller.log_lines import names
 from aap_poller.lost_log import LostLog
+from aap_poller.payload import Launchable, missing_resource
 from aap_poller.presence import Presence, Problem
 from aap_poller.records import Records
 from aap_poller.slots import Slots
@@ -77,7 +78,6 @@ class Launching:
             return Later(CONFLICT_AGAIN_AFTER, conflict.message)
 
     async def _step(self, intent: Launchable, asked_at: float) -> Answer:
-        template = self.presence.trouble or template  # AAP may have gone while it waited.
         at, verdict = await self._judged(intent)
         match verdict:
             case Stale(because, stop):
@@ -126,6 +126,8 @@ class Launching:
         if left := self._grace_left(verdict.after_cancel):
             # Before anything is appended: only the last event tells of the cancel.
             return Later(left, "the canceled playbook may still be stopping")
+        if (stray := await self.claiming.stray(at)) is not None:
+            return stray
         if not isinstance(template, Template):
             return await self._delay(intent, verdict, at, template)
         if not _has_a_claim(at):
@@ -145,6 +147,8 @@ class Launching:
 
     async def _template(self, intent: Launchable, at: Position) -> Template | Problem:
         """What to launch, or why nothing can be: found out before a number is claimed."""
+        if (nothing := missing_resource(intent)) is not None:
+            return nothing
         if self.presence.trouble is not None:
             return self.presence.trouble
         try:

@@ -106,9 +106,16 @@ class Recovery:
 
     async def _find(self, claim: JobEvent) -> Sequence[OurJob]:
         """Every job in AAP that runs with the number of *claim*, oldest first."""
-        templates = await self._templates.ids_of_all(claim.job.template)
+        templates = await self._templates_of(claim)
         key = JobKey(claim.instance, claim.job.number)
         return await self._search.find(key, claim.job.timestamp - CLOCKS_DIFFER_BY, templates)
+
+    async def _templates_of(self, claim: JobEvent) -> frozenset[int]:
+        """Where to look (empty: everywhere). A job keeps the id of the template that it was launched from,
+        or none once that is deleted, whatever template has the name by now."""
+        if claim.job.launched_from:
+            return frozenset({claim.job.launched_from})
+        return await self._templates.ids_of_all(claim.job.template)
 
     async def _resolve(self, claim: JobEvent, at: Position, found: Sequence[OurJob]) -> None:
         """Adopt the oldest of *found* that was not stopped as a second launch, and stop the others."""

@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -10,6 +10,8 @@ from msgspec.structs import replace
 from cloudkit.contracts.instance import InstanceRef
 from cloudkit.contracts.jobs import TERMINAL_STATES, JobKind, JobState, JobType
 from cloudkit.lifecycle.observe import Observation
+
+T = TypeVar("T")
 
 STATES = {
     "new": JobState.PENDING,
@@ -114,22 +116,42 @@ class _Status(msgspec.Struct):
     desired_config_version: str = msgspec.field(default="", name="desiredConfigVersion")
 
 
-class _Payload(msgspec.Struct):
+class _Resource(msgspec.Struct):
     metadata: _Metadata = msgspec.field(default_factory=_Metadata)
     status: _Status = msgspec.field(default_factory=_Status)
 
 
 class _Event(msgspec.Struct):
-    payload: _Payload = msgspec.field(default_factory=_Payload)
+    payload: _Resource = msgspec.field(default_factory=_Resource)
 
 
 class _Eda(msgspec.Struct):
     event: _Event = msgspec.field(default_factory=_Event)
 
 
+class _Osac(msgspec.Struct):
+    resource: _Resource = msgspec.field(default_factory=_Resource)
+
+
 class _Variables(msgspec.Struct):
-    cloudkit_job: str = ""
-    ansible_eda: _Eda = msgspec.field(default_factory=_Eda)
+    """Each apart: what a template or a survey adds beside ours must not make ours unreadable."""
+
+    cloudkit_job: msgspec.Raw = msgspec.Raw()
+    ansible_eda: msgspec.Raw = msgspec.Raw()
+    osac_job_vars: msgspec.Raw = msgspec.Raw()
+
+    @property
+    def key(self) -> str:
+        return _read(self.cloudkit_job, str) or ""
+
+    @property
+    def resource(self) -> _Resource:
+        """The resource, wherever it is: a job may have it in two places."""
+        eda = _read(self.ansible_eda, _Eda)
+        if eda is not None and eda.event.payload.metadata.uid:
+            return eda.event.payload
+        osac = _read(self.osac_job_vars, _Osac)
+        return osac.resource if osac is not None else _Resource()
 
 
 def ours(row: Row) -> OurJob | None:
@@ -140,13 +162,13 @@ def ours(row: Row) -> OurJob | None:
     """
     if row.launch_type == SPAWNED:
         return None
-    variables = _variables(row)
-    payload = variables.ansible_eda.event.payload
-    key = _key(variables.cloudkit_job) if variables.cloudkit_job else _key_of(payload.metadata)
+    variables = _read(row.extra_vars or "", _Variables) or _Variables()
+    resource = variables.resource
+    key = _key(variables.key) if variables.cloudkit_job else _key_of(resource.metadata)
     if key is None:
         return None
-    type = JobType.DEPROVISION if payload.metadata.deletion_timestamp else JobType.PROVISION
-    version = payload.status.desired_config_version if type is JobType.PROVISION else ""
+    type = JobType.DEPROVISION if resource.metadata.deletion_timestamp else JobType.PROVISION
+    version = resource.status.desired_config_version if type is JobType.PROVISION else ""
     return OurJob(key, type, version, replace(row, extra_vars=""))
 
 
@@ -158,12 +180,12 @@ def found(row: Row | None, key: JobKey) -> OurJob | None:
     return job
 
 
-def _variables(row: Row) -> _Variables:
-    """What others put into their variables is never an error."""
+def _read(data: str | bytes | msgspec.Raw, type: type[T]) -> T | None:
+    """None if it is not there, or not of that *type*: what others put into their variables is no error."""
     try:
-        return msgspec.json.decode(row.extra_vars or "{}", type=_Variables)
+        return msgspec.json.decode(data, type=type)
     except (msgspec.MsgspecError, RecursionError):
-        return _Variables()
+        return None
 
 
 _WORDS = r"(?P<namespace>[a-z0-9.-]+)/(?P<name>[a-z0-9.-]+)/(?P<uid>[A-Za-z0-9-]+)"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from aap_poller.template_settings import TemplateSettings
 from cloudkit.contracts.errors import Misconfigured
 from cloudkit.runtime.settings import (
     CommonSettings,
@@ -18,7 +19,6 @@ from cloudkit.runtime.settings import (
     path,
     secret,
     setting,
-    text,
     url,
 )
 
@@ -30,7 +30,7 @@ TOKEN = re.compile(r"[!-~]+")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(CommonSettings):
+class Settings(CommonSettings, TemplateSettings):
     """Where AAP is, what to launch there, and how patient to be. Durations are in seconds."""
 
     aap_url: str = setting(
@@ -47,12 +47,6 @@ class Settings(CommonSettings):
         optional(path),
         default="",
         doc="File that holds the token; it is read again when it changes, without a restart.",
-    )
-    provision_template: str = setting(
-        "CLOUDKIT_AAP_PROVISION_TEMPLATE", text, doc="Name of the job or workflow template that provisions."
-    )
-    deprovision_template: str = setting(
-        "CLOUDKIT_AAP_DEPROVISION_TEMPLATE", text, doc="Name of the template that removes the machine."
     )
     status_poll_interval: float = setting(
         "CLOUDKIT_AAP_STATUS_POLL_INTERVAL",
@@ -124,3 +118,4 @@ class Settings(CommonSettings):
             yield "exactly one of CLOUDKIT_AAP_TOKEN and CLOUDKIT_AAP_TOKEN_FILE must be set"
         if self.aap_token and not TOKEN.fullmatch(self.aap_token.reveal()):
             yield "CLOUDKIT_AAP_TOKEN holds characters that no token has"
+        yield from self.template_problems()

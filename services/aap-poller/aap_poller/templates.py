@@ -1,11 +1,20 @@
-"""Templates by name: which one to launch, and which jobs are of them."""
+"""Templates by name: which one to launch, and which jobs are of them.
+
+::
+
+    look up ──► one that prompts for variables     launch it
+            ├── none                               TemplateNotFound
+            ├── several                            TemplateAmbiguous, never "the first one"
+            ├── one that does not                  VariablesIgnored
+            └── 403                                Forbidden, with the role that is missing
+"""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aap_poller.controller import Controller, Template, TemplateKind
-from cloudkit.contracts.errors import Refused
+from cloudkit.contracts.errors import Forbidden, Refused
 from cloudkit.contracts.jobs import JobType
 from cloudkit.runtime.ports import Clock
 
@@ -16,6 +25,9 @@ VARIABLES_IGNORED = "VariablesIgnored"
 LOOK_AGAIN_AFTER = 300.0
 LOOK_AGAIN_AFTER_REFUSAL = 10.0
 """In seconds: how soon a template that somebody mends is noticed, however many launches wait for it."""
+MOST_NAMED = 10
+"""How many templates a message names."""
+KINDS = {TemplateKind.JOB: "job template", TemplateKind.WORKFLOW: "workflow template"}
 
 
 @dataclass(frozen=True)
@@ -27,12 +39,15 @@ class Known:
 
 
 class Templates:
-    """The templates that we launch, by their *names*."""
+    """The templates that we launch, by their *names*, in one *organization* (empty: in any)."""
 
-    def __init__(self, aap: Controller, clock: Clock, names: Mapping[JobType, str]) -> None:
+    def __init__(
+        self, aap: Controller, clock: Clock, names: Mapping[JobType, str], organization: str = ""
+    ) -> None:
         self._aap = aap
         self._clock = clock
         self._names = names
+        self._organization = organization
         self._known: dict[str, Known] = {}
         self._asking: dict[str, asyncio.Lock] = {}
 
@@ -43,7 +58,7 @@ class Templates:
         ignore our variables and run without the resource; and what `Controller.templates` raises.
         """
         name = self._names[type]
-        return _usable(name, await self._named(name))
+        return _usable(self._described(name), await self._named(name))
 
     async def ids(self, *more: str) -> frozenset[int]:
         """The ids of every template that has one of our names, or one of the names *more*."""
@@ -66,8 +81,19 @@ class Templates:
         async with self._asking.setdefault(name, asyncio.Lock()):
             known, now = self._known.get(name), self._clock.monotonic()
             if known is None or now - known.asked_at >= _good_for(known.templates):
-                known = self._known[name] = Known(await self._aap.templates(name), now)
+                known = self._known[name] = Known(await self._look_up(name), now)
             return known.templates
+
+    async def _look_up(self, name: str) -> Sequence[Template]:
+        try:
+            return await self._aap.templates(name, self._organization)
+        except Forbidden as forbidden:
+            text = f"{forbidden.message}. The token's user needs Read on template {self._described(name)}"
+            raise Forbidden(text, system="AAP", status=forbidden.status) from forbidden
+
+    def _described(self, name: str) -> str:
+        where = f" of organization '{self._organization}'" if self._organization else ""
+        return f"'{name}'{where}"
 
 
 def _good_for(found: Sequence[Template]) -> float:
@@ -75,17 +101,39 @@ def _good_for(found: Sequence[Template]) -> float:
     return LOOK_AGAIN_AFTER if fine else LOOK_AGAIN_AFTER_REFUSAL
 
 
-def _usable(name: str, found: Sequence[Template]) -> Template:
+def _usable(described: str, found: Sequence[Template]) -> Template:
     if not found:
-        text = f"Template '{name}' not found: neither a job template nor a workflow template has this name"
+        text = (
+            f"Template {described} not found: neither a job template nor a workflow template has this name, "
+            "or the token's user may not read it"
+        )
         raise Refused(text, system="AAP", reason=TEMPLATE_NOT_FOUND)
     if len(found) > 1:
-        several = ", ".join(f"{template.type} {template.id}" for template in found)
-        text = f"Template '{name}' is ambiguous: {several}; rename all but one"
+        text = (
+            f"Template {described} is ambiguous: set CLOUDKIT_AAP_ORGANIZATION, or rename all but one of "
+            f"{_listed(found)}"
+        )
         raise Refused(text, system="AAP", reason=TEMPLATE_AMBIGUOUS)
     (template,) = found
     if not template.ask_variables_on_launch:
-        kind = "workflow template" if template.type is TemplateKind.WORKFLOW else "job template"
-        text = f"The {kind} '{name}' ignores our variables: tick 'Prompt on launch' for its variables"
-        raise Refused(text, system="AAP", reason=VARIABLES_IGNORED)
+        raise ignores_variables(template)
     return template
+
+
+def ignores_variables(template: Template) -> Refused:
+    """Why *template* cannot be launched: it would run without the resource."""
+    survey = " (its survey lets through only what it asks for itself)" if template.survey_enabled else ""
+    text = (
+        f"The {KINDS[template.type]} '{template.name}' ignores our variables{survey}: "
+        "tick 'Prompt on launch' for its variables"
+    )
+    return Refused(text, system="AAP", reason=VARIABLES_IGNORED)
+
+
+def _listed(found: Iterable[Template]) -> str:
+    told = [f"{one.type} {one.id} ({_home(one)})" for one in found]
+    return ", ".join(told[:MOST_NAMED]) + (", and others" if len(told) > MOST_NAMED else "")
+
+
+def _home(template: Template) -> str:
+    return f"organization '{template.organization}'" if template.organization else "no organization"

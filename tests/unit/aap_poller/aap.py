@@ -13,9 +13,10 @@ from cloudkit.contracts.errors import Forbidden, NotFound, ProvisionerError, Ref
 from cloudkit.contracts.jobs import JobKind
 from cloudkit.runtime.ports import Clock
 from sandbox.aap import model, rows
+from sandbox.aap.answers import Answer
 from sandbox.aap.audit import AuditEntry, AuditEvent, Violation, violations
 from sandbox.aap.controller import Controller as State
-from sandbox.aap.launches import accept
+from sandbox.aap.launches import Accepted, accept
 from sandbox.aap.settings import Settings
 
 CREATE, DELETE = "innabox-create-compute-instance", "innabox-delete-compute-instance"
@@ -25,6 +26,7 @@ USER = model.User()
 class MemoryAap:
     """A `aap_poller.controller.Controller`.
 
+    Templates that are ``surveyed`` have a survey.
     ``failures`` are raised by the next calls of that name, one each, and nothing happens. ``lost_answers``
     are raised by the next launches, one each, after all was done. A launch that is to be ``late`` is lost
     too, and the job seen only so many seconds later. ``slow`` is called in every call. ``meanwhile`` is
@@ -36,6 +38,7 @@ class MemoryAap:
         self.state = State(Settings(), clock)
         self.superuser = superuser
         self.failures: dict[str, list[ProvisionerError]] = {}
+        self.surveyed: set[str] = set()
         self.lost_answers: list[ProvisionerError] = []
         self.late: list[float] = []
         self.calls: list[str] = []
@@ -71,27 +74,36 @@ class MemoryAap:
     def put_template(self, name: str, **fields: Any) -> model.Template:
         return self.state.catalog.put(model.Template(name=name, **fields))
 
-    def change_template(self, name: str, **fields: Any) -> None:
+    def only_template(self, name: str) -> model.Template:
+        """The only one of this name."""
         (template,) = (one for one in self.state.catalog if one.name == name)
-        self.state.catalog.put(msgspec.structs.replace(template, **fields))
+        return template
+
+    def change_template(self, name: str, /, **fields: Any) -> None:
+        self.state.catalog.put(msgspec.structs.replace(self.only_template(name), **fields))
+
+    def remove_template(self, name: str) -> None:
+        self.state.remove_template(self.only_template(name).id)
 
     def run(self, template: str, extra_vars: Mapping[str, Any], *, seen_after: float = 0) -> model.Job:
         """Launch a job behind everybody's back."""
-        (found,) = (one for one in self.state.catalog if one.name == template)
+        found = self.only_template(template)
         order = model.Order(template=found, user=USER, extra_vars=msgspec.json.encode(extra_vars))
         return self.present().launch(order, self.state.now, seen_after=seen_after)
 
-    async def templates(self, name: str) -> Sequence[Template]:
+    async def templates(self, name: str, organization: str = "") -> Sequence[Template]:
         await self._called("templates")
         return [
             Template(
                 id=one.id,
                 name=one.name,
                 type=TemplateKind(one.kind),
+                organization=one.organization,
                 ask_variables_on_launch=one.ask_variables_on_launch,
+                survey_enabled=one.name in self.surveyed,
             )
             for one in self.state.catalog
-            if one.name == name
+            if one.name == name and organization in ("", one.organization)
         ]
 
     async def launch(self, template: Template, extra_vars: Mapping[str, Any]) -> Row:
@@ -99,7 +111,7 @@ class MemoryAap:
         found = next((one for one in self.state.catalog if one.id == template.id), None)
         if found is None:
             raise NotFound("Not found.", system="AAP", status=404)
-        accepted = accept(found, USER, {"extra_vars": msgspec.Raw(msgspec.json.encode(extra_vars))})
+        accepted = _accepted(found, extra_vars)
         late = self.late.pop(0) if self.late else 0
         job = self.state.launch(accepted.order, self.state.now, seen_after=late)
         if late:
@@ -133,7 +145,7 @@ class MemoryAap:
 
     async def changed_since(self, since: datetime | None, templates: Collection[int]) -> Sequence[Row]:
         await self._called("changed_since")
-        ours = [job for job in self.state.jobs if job.template.id in templates]
+        ours = [job for job in self.state.jobs if job.template_id in templates]
         if since is None:
             return [self._row(job) for job in ours[-1:]]
         changed = (j for j in ours if j.created >= since or (j.finished is not None and j.finished >= since))
@@ -145,7 +157,7 @@ class MemoryAap:
         await self._called("created_between")
         await self.listings.wait()
         for job in list(self.state.jobs):
-            fits = not templates or job.template.id in templates
+            fits = not templates or job.orphaned or job.template_id in templates
             if fits and (since is None or job.created >= since) and (until is None or job.created < until):
                 yield self._row(job)
 
@@ -168,3 +180,11 @@ class MemoryAap:
 
     def _row(self, job: model.Job) -> Row:
         return msgspec.json.decode(rows.row(job, self.state.now), type=Row)
+
+
+def _accepted(template: model.Template, extra_vars: Mapping[str, Any]) -> Accepted:
+    try:
+        return accept(template, USER, {"extra_vars": msgspec.Raw(msgspec.json.encode(extra_vars))})
+    except Answer as answer:
+        text = f"AAP refused POST launch: {msgspec.json.encode(answer.body).decode()}"
+        raise Refused(text, system="AAP", status=answer.status) from answer

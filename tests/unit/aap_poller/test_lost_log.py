@@ -58,6 +58,18 @@ async def test_the_job_with_the_highest_number_is_adopted_before_anything_is_cla
     assert await replica.launch(world.provision(3)) == DONE
 
 
+async def test_a_job_whose_template_was_deleted_and_made_again_counts_too(
+    world: World, replica: Replica
+) -> None:
+    job = world.aap.run(CREATE, variables(JobKey(VM, 1)))
+    world.aap.state.force(job, Status.FAILED, world.clock.now())
+    world.aap.remove_template(CREATE)
+    world.aap.put_template(CREATE)
+    await forget_everything(world)
+    assert isinstance(await replica.launch(world.provision()), Later)
+    assert (world.story, world.last.job.job_id) == (["adopted"], str(job.id))
+
+
 async def test_a_job_that_runs_is_followed_again(world: World, replica: Replica) -> None:
     await replica.launch(world.provision())
     await forget_everything(world)

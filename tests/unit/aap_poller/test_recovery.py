@@ -140,10 +140,72 @@ async def test_a_job_whose_template_is_gone_is_still_found(
     world: World, replica: Replica, claim: JobEvent
 ) -> None:
     world.aap.run(CREATE, variables(KEY))
-    (template,) = (one for one in world.aap.state.catalog if one.name == CREATE)
-    world.aap.state.catalog.remove(template.id)
+    world.aap.remove_template(CREATE)
     assert await replica.recover(claim) == DONE
     assert world.last.event is JobEventName.ADOPTED
+
+
+async def test_a_job_is_found_whose_template_was_deleted_and_made_again(
+    world: World, replica: Replica
+) -> None:
+    """The new one has another id, and the job says of none."""
+    await a_claim_of(world, CREATE)
+    world.aap.run(CREATE, variables(KEY))
+    world.aap.remove_template(CREATE)
+    world.aap.put_template(CREATE)
+    assert await replica.recover(world.last) == DONE
+    assert (world.last.event, world.last.job.job_id) == (JobEventName.ADOPTED, "4711")
+
+
+async def test_a_job_is_found_whose_template_was_renamed(world: World, replica: Replica) -> None:
+    await a_claim_of(world, CREATE)
+    world.aap.run(CREATE, variables(KEY))
+    world.aap.change_template(CREATE, name="retired")
+    assert await replica.recover(world.last) == DONE
+    assert world.last.event is JobEventName.ADOPTED
+
+
+async def test_a_job_is_found_whose_template_gave_its_name_to_another(world: World, replica: Replica) -> None:
+    await a_claim_of(world, CREATE)
+    world.aap.run(CREATE, variables(KEY))
+    world.aap.change_template(CREATE, name="retired")
+    world.aap.put_template(CREATE)
+    assert await replica.recover(world.last) == DONE
+    assert world.last.event is JobEventName.ADOPTED
+
+
+async def test_a_claim_is_resolved_although_nobody_may_look_up_templates_any_more(
+    world: World, replica: Replica
+) -> None:
+    await a_claim_of(world, CREATE)
+    world.aap.run(CREATE, variables(KEY))
+    world.aap.failures["templates"] = [Forbidden("no", system="AAP", status=403)]
+    assert await replica.recover(world.last) == DONE
+    assert world.last.event is JobEventName.ADOPTED
+
+
+async def a_claim_of(world: World, template: str) -> None:
+    """One that remembers from which template its job is launched."""
+    id = world.aap.only_template(template).id
+    job = world.shown(
+        state=JobState.PENDING, revision=1, claimant="claim-1", template=template, launched_from=id
+    )
+    await world.happen(JobEventName.CLAIMED, job)
+
+
+async def test_claims_of_different_templates_share_their_listings(world: World, replica: Replica) -> None:
+    claims = []
+    for number in range(50):
+        instance, name = replace(VM, name=f"vm-{number}"), (CREATE, DELETE)[number % 2]
+        job = world.shown(
+            state=JobState.PENDING,
+            claimant=f"c-{number}",
+            template=name,
+            launched_from=world.aap.only_template(name).id,
+        )
+        claims.append(await world.happen(JobEventName.CLAIMED, job, instance))
+    await asyncio.gather(*(replica.recover(claim) for claim in claims))
+    assert world.aap.calls.count("created_between") <= 3
 
 
 async def test_a_workflow_is_adopted_and_not_what_it_runs(world: World, replica: Replica) -> None:

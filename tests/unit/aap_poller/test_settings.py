@@ -1,5 +1,6 @@
 """What aap-poller can be told, and what it says to a bad setting."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -7,8 +8,10 @@ import pytest
 
 from aap_poller.connections import credentials_of
 from aap_poller.connections import open_client as open_client_with
+from aap_poller.payload import Payload
 from aap_poller.settings import Settings
 from cloudkit.contracts.errors import Misconfigured
+from cloudkit.contracts.jobs import JobType
 from cloudkit.runtime.settings import read_settings
 
 GOOD = {
@@ -52,6 +55,44 @@ def test_requests_are_limited_to_twenty_a_second_unless_told_otherwise(given: st
 def test_a_limit_that_is_no_number_is_told(given: str) -> None:
     (problem,) = problems(CLOUDKIT_AAP_MAX_REQUESTS_PER_SECOND=given)
     assert "CLOUDKIT_AAP_MAX_REQUESTS_PER_SECOND" in problem
+
+
+NAMES = ("CLOUDKIT_AAP_PROVISION_TEMPLATE", "CLOUDKIT_AAP_DEPROVISION_TEMPLATE")
+PREFIX = "CLOUDKIT_AAP_TEMPLATE_PREFIX"
+OF_OSAC = {
+    JobType.PROVISION: "osac-create-compute-instance",
+    JobType.DEPROVISION: "osac-delete-compute-instance",
+}
+
+
+def templates(**changes: str) -> Mapping[JobType, str]:
+    unnamed = dict.fromkeys(NAMES, "")
+    return read_settings(Settings, {**GOOD, **unnamed, **changes}).templates
+
+
+def test_a_prefix_names_both_templates() -> None:
+    assert templates(CLOUDKIT_AAP_TEMPLATE_PREFIX="osac") == OF_OSAC
+
+
+def test_a_template_that_is_named_is_that_one_whatever_the_prefix() -> None:
+    named = templates(CLOUDKIT_AAP_TEMPLATE_PREFIX="osac", CLOUDKIT_AAP_PROVISION_TEMPLATE="make a vm")
+    assert named == {**OF_OSAC, JobType.PROVISION: "make a vm"}
+
+
+@pytest.mark.parametrize("unset", [NAMES[:1], NAMES[1:], NAMES])
+def test_a_template_that_nothing_names_is_told_with_both_ways_to_name_it(unset: tuple[str, ...]) -> None:
+    told = problems(**dict.fromkeys(unset, ""))
+    assert len(told) == len(unset)
+    assert all(
+        variable in problem and PREFIX in problem for variable, problem in zip(unset, told, strict=True)
+    )
+
+
+def test_the_payload_is_that_of_eda_unless_told_otherwise() -> None:
+    assert read_settings(Settings, GOOD).payload is Payload.ANSIBLE_EDA
+    assert read_settings(Settings, {**GOOD, "CLOUDKIT_AAP_PAYLOAD": "both"}).payload is Payload.BOTH
+    (problem,) = problems(CLOUDKIT_AAP_PAYLOAD="cloudevent")
+    assert "one of ansible_eda, osac_job_vars, both" in problem
 
 
 def test_the_poll_interval_is_thirty_seconds_unless_told_otherwise() -> None:

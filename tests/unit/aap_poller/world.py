@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from aap_poller.claiming import Claiming, Launchable
+from aap_poller.claiming import Claiming
 from aap_poller.controller import Controller
 from aap_poller.following import Following
 from aap_poller.handlers import Handlers
 from aap_poller.launching import Launching
 from aap_poller.limiter import Limiter
 from aap_poller.lost_log import LostLog
+from aap_poller.payload import Launchable
 from aap_poller.presence import Presence
 from aap_poller.records import Records
 from aap_poller.recovery import Recovery

@@ -21,14 +21,14 @@ def file(tmp_path: Path) -> Path:
     return file
 
 
-async def test_a_file_is_read_again_when_it_changes(file: Path) -> None:
+def test_a_file_is_read_again_when_it_changes(file: Path) -> None:
     token = TokenFile(file)
     assert token.current() == Secret("first")
     file.write_text("another")
     assert token.current() == Secret("another")
 
 
-async def test_a_symlink_that_is_swapped_as_kubernetes_does_leads_to_the_new_token(tmp_path: Path) -> None:
+def test_a_symlink_that_is_swapped_as_kubernetes_does_leads_to_the_new_token(tmp_path: Path) -> None:
     for name, text in (("..2026_01", "old-1"), ("..2026_02", "new-2")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "token").write_text(text)
@@ -42,7 +42,7 @@ async def test_a_symlink_that_is_swapped_as_kubernetes_does_leads_to_the_new_tok
     assert token.current() == Secret("new-2"), "same size, same time, another file"
 
 
-async def test_a_change_that_the_time_does_not_show_is_seen_once_the_token_is_refused(file: Path) -> None:
+def test_a_change_that_the_time_does_not_show_is_seen_once_the_token_is_refused(file: Path) -> None:
     os.utime(file, ns=(0, 0))
     token = TokenFile(file)
     file.write_text("other\n")
@@ -54,7 +54,7 @@ async def test_a_change_that_the_time_does_not_show_is_seen_once_the_token_is_re
 
 
 @pytest.mark.parametrize("content", [None, "", "\n", "two words", "two\nlines", "naïve"])
-async def test_a_file_without_a_token_keeps_the_service_from_starting(
+def test_a_file_without_a_token_keeps_the_service_from_starting(
     tmp_path: Path, content: str | None
 ) -> None:
     file = tmp_path / "token"
@@ -67,7 +67,7 @@ async def test_a_file_without_a_token_keeps_the_service_from_starting(
 
 
 @pytest.mark.parametrize("content", [None, "", "two words"])
-async def test_a_file_that_is_spoiled_later_leaves_the_last_token_and_is_told_once(
+def test_a_file_that_is_spoiled_later_leaves_the_last_token_and_is_told_once(
     file: Path, content: str | None
 ) -> None:
     token = TokenFile(file)

@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+BENCH ?= lifecycle following
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -47,8 +48,8 @@ format: $(INSTALLED) ## Format the code, and mend what the linter can mend by it
 docs: $(INSTALLED) ## Write into the reference pages what the code says
 	PYTHONPATH=docs $(BIN)/python -m fromcode
 
-bench: $(INSTALLED) ## Measure how many instances come and go, how fast, and what it costs
-	$(BIN)/python benchmarks/lifecycle.py $(ARGS)
+bench: $(INSTALLED) ## Measure how fast instances and jobs are, and what they cost (BENCH=lifecycle or following)
+	@set -e; for name in $(BENCH); do $(BIN)/python -m benchmarks.$$name $(ARGS); done
 
 lock: $(INSTALLED) ## Write requirements.lock anew from pyproject.toml (ARGS=--upgrade for newer versions)
 	$(BIN)/uv --version >/dev/null 2>&1 || $(PYTHON) -m pip --python .venv install --quiet uv

@@ -1,7 +1,7 @@
 """How fast instances become Ready, and what that costs. Prints JSON.
 
-    python benchmarks/lifecycle.py                     every scenario: about four minutes on two cores
-    python benchmarks/lifecycle.py --scenario one      one of them (several times for several)
+    python -m benchmarks.lifecycle                     every scenario: about four minutes on two cores
+    python -m benchmarks.lifecycle --scenario one      one of them (several times for several)
 
 Everything runs on this machine: the services as processes of their own, a real nats-server, and the
 stand-ins for Kubernetes and AAP. Latencies are between times of this machine's one clock.
@@ -10,7 +10,6 @@ stand-ins for Kubernetes and AAP. Latencies are between times of this machine's 
 import argparse
 import asyncio
 import json
-import statistics
 import sys
 import tempfile
 import time
@@ -20,8 +19,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psutil
-
+from benchmarks.measuring import Cost, cost_of, spread
 from cloudkit.contracts.instance import ComputeInstance, Phase
 from sandbox.aap.audit import AuditEvent
 from sandbox.aap.control import Control
@@ -170,37 +168,18 @@ async def _audit(aap: Control) -> tuple[dict[str, float], dict[str, float]]:
     return launched, finished
 
 
-@dataclass(frozen=True)
-class Cost:
-    cpu_seconds: float
-    peak_memory_mb: float
-
-
 def _usage(stack: Stack) -> dict[str, float]:
-    return {name: _cpu(pid) for name, pid in stack.pids().items()}
+    return {name: cost_of(pid).cpu_seconds for name, pid in stack.pids().items()}
 
 
 def _costs(stack: Stack, before: dict[str, float]) -> Iterator[tuple[str, Cost]]:
     for name, pid in stack.pids().items():
-        yield name, Cost(round(_cpu(pid) - before.get(name, 0.0), 2), _peak_memory(pid))
-
-
-def _cpu(pid: int) -> float:
-    times = psutil.Process(pid).cpu_times()
-    return float(times.user + times.system)
-
-
-def _peak_memory(pid: int) -> float:
-    """Of the process, in MB: the kernel's high-water mark."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-    return round(int(line.split()[1]) / 1024, 1)
+        now = cost_of(pid)
+        yield name, Cost(round(now.cpu_seconds - before.get(name, 0.0), 2), now.peak_memory_mb)
 
 
 def _spread(seconds: Iterable[float]) -> dict[str, float]:
-    values = sorted(1000 * value for value in seconds)
-    p99 = values[min(len(values) - 1, round(0.99 * (len(values) - 1)))]
-    return {"p50": round(statistics.median(values), 1), "p99": round(p99, 1), "max": round(values[-1], 1)}
+    return spread(1000 * value for value in seconds)
 
 
 def _bursts(names: Sequence[str], size: int) -> Iterator[Sequence[str]]:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sandbox.nats import NatsServer, start_nats
+from sandbox.nats import MAX_PAYLOAD, NatsServer, start_nats
 from sandbox.process import Command, Process
 from sandbox.supervisor import Supervisor
 
@@ -41,7 +41,7 @@ class Plan:
 
     ``environment`` reaches every service, ``environment_of`` one of them; ``replicas`` is 1 where
     nothing else is said, and 0 leaves a service out. ``kubeconfig`` names a real cluster to use in
-    place of the stand-in. ``aap_arguments`` go to the AAP stand-in.
+    place of the stand-in. ``aap_arguments`` go to the AAP stand-in. NATS takes messages of ``max_payload``.
     """
 
     directory: Path
@@ -52,6 +52,7 @@ class Plan:
     aap_arguments: tuple[str, ...] = ()
     kubeconfig: Path | None = None
     keep_alive: bool = False
+    max_payload: str = MAX_PAYLOAD
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +99,8 @@ async def start_stack(plan: Plan, *, say: Callable[[str], object] = log.warning)
     Raises `sandbox.process.DidNotStart`.
     """
     async with AsyncExitStack() as contexts:
-        nats = await contexts.enter_async_context(start_nats(plan.directory / "nats"))  # the last to end
+        server = start_nats(plan.directory / "nats", max_payload=plan.max_payload)
+        nats = await contexts.enter_async_context(server)  # the last to end
         supervisor = Supervisor(plan.directory, keep_alive=plan.keep_alive, say=say)
         contexts.push_async_callback(supervisor.stop)
         stack = _stack(plan, supervisor, nats, await supervisor.start(*_surroundings(plan)))

@@ -18,6 +18,7 @@ async def test_a_new_instance_is_adopted_and_a_provision_waits_for_aap(world: Wo
     vm = await world.create(vcpu=2)
     provision = await _provision(vm)
     assert (provision.instance, provision.number, provision.attempt) == (vm.ref, 1, 1)
+    assert provision.resource is not None
     assert provision.resource["spec"]["vcpu"] == 2
     progressing = await vm.until(is_progressing)
     assert progressing.adopted

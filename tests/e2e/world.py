@@ -35,6 +35,7 @@ from e2e.vm import Vm
 from sandbox.aap.audit import AuditEntry, AuditEvent
 from sandbox.aap.control import Control
 from sandbox.instances import Instances, open_instances
+from sandbox.nats import MAX_PAYLOAD
 from sandbox.process import Process
 from sandbox.stack import SERVICES, Plan, Stack, start_stack
 
@@ -154,6 +155,7 @@ def plan(
     services: tuple[str, ...] = tuple(SERVICES),
     replicas: Mapping[str, int] | None = None,
     environment: Mapping[str, str] | None = None,
+    max_payload: str = MAX_PAYLOAD,
 ) -> Plan:
     """A stack in which everything goes fast.
 
@@ -168,6 +170,7 @@ def plan(
         environment={**FAST, **(environment or {})},
         aap_arguments=SHORT_JOBS,
         kubeconfig=Path(cluster) if cluster else None,
+        max_payload=max_payload,
     )
 
 

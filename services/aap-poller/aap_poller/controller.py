@@ -55,7 +55,7 @@ class Controller(Protocol):
         ...
 
     async def job(self, kind: JobKind | None, id: str) -> Row | None:
-        """One job, or None if AAP has none of that id (and kind)."""
+        """One job, or None if AAP has none of that id (and kind). `Malformed` if it cannot be read."""
         ...
 
     async def jobs(self, ids: Collection[str]) -> Sequence[Row]:
@@ -71,7 +71,7 @@ class Controller(Protocol):
     ) -> AsyncIterator[Row]:
         """The jobs created at *since* or later and before *until* of *templates* (empty: of every
         template), and those whose template was deleted since; of each kind by id. There may be very
-        many of them."""
+        many of them, and none is left out because it cannot be read."""
         ...
 
     async def failure(self, row: Row) -> str:

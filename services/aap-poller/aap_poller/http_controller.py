@@ -14,17 +14,14 @@ import msgspec
 from aap_poller.controller import Template, TemplateKind
 from aap_poller.exchange import Exchange, Parameters, read
 from aap_poller.failures import failure
+from aap_poller.reading import Page, Reader
 from aap_poller.rows import Row
-from cloudkit.contracts.errors import NotFound
+from cloudkit.contracts.errors import NotFound, Unanswered
 from cloudkit.contracts.jobs import JobKind
 
 PAGE_SIZE = 200
 IDS_PER_REQUEST = 100
 PATHS = {JobKind.JOB: "jobs", JobKind.WORKFLOW_JOB: "workflow_jobs"}
-
-
-class _Page(msgspec.Struct):
-    results: list[Row]
 
 
 class _Named(msgspec.Struct):
@@ -72,6 +69,7 @@ class HttpController:
     def __init__(self, questions: Exchange, launches: Exchange) -> None:
         self._questions = questions
         self._launches = launches
+        self._reader = Reader()
 
     async def templates(self, name: str, organization: str = "") -> Sequence[Template]:
         parameters: dict[str, str | int] = {
@@ -95,12 +93,14 @@ class HttpController:
         await self._questions.send("POST", f"{PATHS[kind]}/{id}/cancel/")
 
     async def job(self, kind: JobKind | None, id: str) -> Row | None:
-        for path in PATHS.values() if kind is None else (PATHS[kind],):
+        if not _is_id(id):
+            return None
+        for one in JobKind if kind is None else (kind,):
             try:
-                if _is_id(id):
-                    return await self._questions.get(f"{path}/{id}/", Row)
+                response = await self._questions.send("GET", f"{PATHS[one]}/{id}/")
             except NotFound:
                 continue
+            return self._reader.detail(response.content, one, id)
         return None
 
     async def jobs(self, ids: Collection[str]) -> Sequence[Row]:
@@ -131,30 +131,34 @@ class HttpController:
             parameters["created__gte"] = _timestamp(since)
         if until is not None:
             parameters["created__lt"] = _timestamp(until)
-        return self._all(parameters)
+        return self._all(parameters, entire=True)
 
     async def failure(self, row: Row) -> str:
         return await failure(self._questions, row)
 
     async def _first_pages(self, parameters: Parameters) -> list[Row]:
         """The first page of both kinds of jobs."""
-        return [row for path in PATHS.values() for row in await self._page(path, parameters)]
+        return [row for kind in JobKind for row in (await self._page(kind, parameters)).rows]
 
-    async def _all(self, parameters: Parameters) -> AsyncIterator[Row]:
-        """Every row of both kinds of jobs. Pages go by id: a list that grows skips no row."""
-        for path in PATHS.values():
+    async def _all(self, parameters: Parameters, *, entire: bool = False) -> AsyncIterator[Row]:
+        """Every row of both kinds of jobs. Pages go by id: a list that grows skips no row. Raises
+        `Unanswered` if a row is missing from an *entire* list because nobody can tell whose it is."""
+        for kind in JobKind:
             after = 0
             while True:
                 paging: Parameters = {"order_by": "id", "page_size": PAGE_SIZE, "count_disabled": 1}
-                page = await self._page(path, {**parameters, **paging, "id__gt": after})
-                for row in page:
+                page = await self._page(kind, {**parameters, **paging, "id__gt": after})
+                if entire and page.lacks:
+                    raise Unanswered(f"{page.lacks} jobs of AAP cannot be read", system="AAP")
+                for row in page.rows:
                     yield row
-                if len(page) < PAGE_SIZE:
+                if page.size < PAGE_SIZE:
                     break
-                after = page[-1].id
+                after = page.rows[-1].id
 
-    async def _page(self, path: str, parameters: Parameters) -> list[Row]:
-        return (await self._questions.get(f"{path}/", _Page, parameters)).results
+    async def _page(self, kind: JobKind, parameters: Parameters) -> Page:
+        response = await self._questions.send("GET", f"{PATHS[kind]}/", params=parameters)
+        return self._reader.page(response.content, kind)
 
 
 def _is_id(text: str) -> bool:

@@ -35,5 +35,8 @@ DUPLICATE_LAUNCHES = Counter(
     "cloudkit_duplicate_launches_total", "Jobs that ran beside the recorded one; must stay at zero"
 )
 ADOPTIONS = Counter("cloudkit_adoptions_total", "Jobs found in AAP whose launch nobody saw succeed")
+UNREADABLE_ROWS = Counter(
+    "cloudkit_aap_unreadable_jobs_total", "Jobs in AAP of which something could not be read, each once."
+)
 SWEEP_ROWS = Counter("cloudkit_sweep_rows_total", "Rows that sweeps read")
 LAST_SWEEP = Gauge("cloudkit_last_sweep_timestamp_seconds", "When a sweep last succeeded")

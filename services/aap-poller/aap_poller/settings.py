@@ -40,6 +40,7 @@ class Settings(CommonSettings, TemplateSettings):
         "CLOUDKIT_AAP_TOKEN",
         secret,
         default="",
+        instead="CLOUDKIT_AAP_TOKEN_FILE",
         doc="OAuth2 token with write scope. Either this or CLOUDKIT_AAP_TOKEN_FILE must be set.",
     )
     aap_token_file: Path | None = setting(
@@ -114,8 +115,7 @@ class Settings(CommonSettings, TemplateSettings):
         if not API_PATH.search(urlsplit(self.aap_url).path):
             path = urlsplit(self.aap_url).path
             yield f"CLOUDKIT_AAP_URL must end with /api/controller; its path is '{path}'"
-        if bool(self.aap_token) == bool(self.aap_token_file):
+        if self.aap_token and self.aap_token_file:
             yield "exactly one of CLOUDKIT_AAP_TOKEN and CLOUDKIT_AAP_TOKEN_FILE must be set"
         if self.aap_token and not TOKEN.fullmatch(self.aap_token.reveal()):
             yield "CLOUDKIT_AAP_TOKEN holds characters that no token has"
-        yield from self.template_problems()

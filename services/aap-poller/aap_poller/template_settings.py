@@ -7,13 +7,14 @@
                    or else it is Misconfigured
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aap_poller.payload import Payload
 from cloudkit.contracts.jobs import JobType
 from cloudkit.runtime.settings import choice, setting, text
 
+PREFIX = "CLOUDKIT_AAP_TEMPLATE_PREFIX"
 SUFFIXES = {JobType.PROVISION: "create-compute-instance", JobType.DEPROVISION: "delete-compute-instance"}
 """The names that playbooks of OSAC have behind the prefix."""
 
@@ -26,16 +27,18 @@ class TemplateSettings:
         "CLOUDKIT_AAP_PROVISION_TEMPLATE",
         text,
         default="",
+        instead=PREFIX,
         doc="Name of the job or workflow template that provisions; required without a prefix.",
     )
     deprovision_template: str = setting(
         "CLOUDKIT_AAP_DEPROVISION_TEMPLATE",
         text,
         default="",
+        instead=PREFIX,
         doc="Name of the template that removes the machine; required without a prefix.",
     )
     template_prefix: str = setting(
-        "CLOUDKIT_AAP_TEMPLATE_PREFIX",
+        PREFIX,
         text,
         default="",
         doc="Prefix of both names, where they are not set: "
@@ -63,12 +66,3 @@ class TemplateSettings:
             JobType.DEPROVISION: self.deprovision_template,
         }
         return {type: name or f"{self.template_prefix}-{SUFFIXES[type]}" for type, name in named.items()}
-
-    def template_problems(self) -> Iterator[str]:
-        """What is missing."""
-        for name, variable in (
-            (self.provision_template, "CLOUDKIT_AAP_PROVISION_TEMPLATE"),
-            (self.deprovision_template, "CLOUDKIT_AAP_DEPROVISION_TEMPLATE"),
-        ):
-            if not name and not self.template_prefix:
-                yield f"{variable} is required, or CLOUDKIT_AAP_TEMPLATE_PREFIX for both templates"

@@ -36,13 +36,14 @@ def test_everything_that_is_missing_is_told_at_once() -> None:
     with pytest.raises(Misconfigured) as misconfigured:
         read_settings(Settings, {})
     told = "\n".join(misconfigured.value.problems)
-    assert "CLOUDKIT_AAP_URL" in told
+    assert all(f"{variable} is required" in told for variable in GOOD)
 
 
-@pytest.mark.parametrize("changes", [{"CLOUDKIT_AAP_TOKEN": ""}, {"CLOUDKIT_AAP_TOKEN_FILE": "/run/token"}])
-def test_the_token_is_given_in_exactly_one_way(changes: dict[str, str]) -> None:
-    (problem,) = problems(**changes)
-    assert problem == "exactly one of CLOUDKIT_AAP_TOKEN and CLOUDKIT_AAP_TOKEN_FILE must be set"
+def test_the_token_is_given_in_exactly_one_way() -> None:
+    (neither,) = problems(CLOUDKIT_AAP_TOKEN="")
+    assert neither.startswith("CLOUDKIT_AAP_TOKEN is required, or CLOUDKIT_AAP_TOKEN_FILE instead")
+    (both,) = problems(CLOUDKIT_AAP_TOKEN_FILE="/run/token")
+    assert both == "exactly one of CLOUDKIT_AAP_TOKEN and CLOUDKIT_AAP_TOKEN_FILE must be set"
 
 
 @pytest.mark.parametrize(("given", "limit"), [("", 20), ("0", 0), ("0.5", 0.5)])

@@ -209,3 +209,15 @@ def test_several_nats_servers_are_separated_by_commas() -> None:
 def test_a_port_that_is_none_is_refused(given: str) -> None:
     with pytest.raises(Misconfigured, match="CLOUDKIT_HTTP_PORT"):
         read_settings(CommonSettings, {"CLOUDKIT_HTTP_PORT": given})
+
+
+def test_what_another_variable_makes_unnecessary_is_required_without_it() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Either:
+        name: str = setting("CLOUDKIT_NAME", text, default="", instead="CLOUDKIT_PREFIX", doc="A name.")
+        prefix: str = setting("CLOUDKIT_PREFIX", text, default="", doc="Of a name.")
+
+    with pytest.raises(Misconfigured, match="CLOUDKIT_NAME is required, or CLOUDKIT_PREFIX instead: a text"):
+        read_settings(Either, {"CLOUDKIT_PREFIX": " "})
+    assert read_settings(Either, {"CLOUDKIT_PREFIX": "a"}).name == ""
+    assert read_settings(Either, {"CLOUDKIT_NAME": "a"}).name == "a"

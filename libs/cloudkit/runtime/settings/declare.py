@@ -30,7 +30,10 @@ ALIKE = 0.85  # of 1: how much of two names must agree for one to be a slip of t
 
 @dataclass(frozen=True, kw_only=True)
 class Declaration:
-    """What one field says about its variable. Without a ``default`` the variable is required."""
+    """What one field says about its variable.
+
+    Without a ``default`` the variable is required; with an ``instead`` it is, unless that one is set.
+    """
 
     variable: str
     kind: Kind[Any]
@@ -38,6 +41,12 @@ class Declaration:
     default: str | None
     minimum: float | None
     maximum: float | None
+    instead: str = ""
+
+    def is_required(self, environ: Mapping[str, str]) -> bool:
+        if self.instead:
+            return not environ.get(self.instead, "").strip()
+        return self.default is None
 
     @property
     def expected(self) -> str:
@@ -80,15 +89,23 @@ def setting(
     default: str | None = None,
     minimum: float | None = None,
     maximum: float | None = None,
+    instead: str = "",
 ) -> T:
     """A field of a settings class: environment *variable* of *kind*, described by *doc*.
 
     *default* is written as it would be in the environment; without one the variable is required,
     and with an empty one the value is "nothing": an empty text or secret, None for an `optional` kind.
-    *minimum* and *maximum* are in the unit of the value (seconds for a duration).
+    *minimum* and *maximum* are in the unit of the value (seconds for a duration). One with a default is
+    required all the same as long as the variable *instead* is not set.
     """
     declared = Declaration(
-        variable=variable, kind=kind, meaning=doc, default=default, minimum=minimum, maximum=maximum
+        variable=variable,
+        kind=kind,
+        meaning=doc,
+        default=default,
+        minimum=minimum,
+        maximum=maximum,
+        instead=instead,
     )
     metadata = {"declaration": declared}
     if default is None:
@@ -108,7 +125,7 @@ def read_settings(settings: type[S], environ: Mapping[str, str]) -> S:
                 values[name] = declared.read(given)
             except ValueError:
                 problems.append(_bad(declared, given))
-        elif declared.default is None:
+        elif declared.is_required(environ):
             problems.append(_missing(declared, slips))
     if problems:
         raise Misconfigured(*problems)
@@ -163,7 +180,8 @@ def _bad(declared: Declaration, given: str) -> str:
 
 
 def _missing(declared: Declaration, slips: Mapping[str, str]) -> str:
-    problem = f"{declared.variable} is required: {declared.expected}. {declared.meaning}"
+    required = f"is required, or {declared.instead} instead" if declared.instead else "is required"
+    problem = f"{declared.variable} {required}: {declared.expected}. {declared.meaning}"
     for slip, meant in slips.items():
         if meant == declared.variable:
             problem += f" ({slip} is set: a slip?)"

@@ -135,6 +135,13 @@ async def test_more_jobs_than_fit_into_one_request_are_found(aap: HttpController
     assert len(found) == len({row.id for row in found}) == 251
 
 
+async def test_jobs_that_are_all_of_one_kind_take_one_request(aap: HttpController, control: Control) -> None:
+    row = await aap.launch(await the(aap), VARIABLES)
+    await control.forget_requests()
+    assert [found.id for found in await aap.jobs([str(row.id)])] == [row.id]
+    assert await control.requests() == {"GET /jobs/": 1}
+
+
 def _order(stand_in: StandIn) -> Order:
     (template,) = (one for one in stand_in.state.catalog if one.name == CREATE)
     return Order(template=template, user=User())

@@ -277,6 +277,49 @@ async def test_the_grace_after_a_canceled_job_passes_before_the_next_claim(
     assert await replica.launch(world.deprovision()) == DONE
 
 
+async def test_a_launch_waits_for_its_place_at_the_limiter_before_its_number_is_claimed(world: World) -> None:
+    replica = world.replica(requests_per_second=0.05)
+    await replica.limiter.turn()
+    waiting = asyncio.create_task(replica.launch(world.provision()))
+    await world.clock.advance(19)
+    assert world.story == []
+    await world.clock.advance(1)
+    assert await waiting == DONE
+    assert world.story == ["claimed", "launched"]
+
+
+async def test_what_happened_while_a_launch_waited_for_its_place_is_seen_before_it_claims(
+    world: World,
+) -> None:
+    replica = world.replica(requests_per_second=0.05)
+    await replica.limiter.turn()
+    waiting = asyncio.create_task(replica.launch(world.provision()))
+    await world.clock.advance(10)
+    await world.replica().launch(world.provision())
+    await world.clock.advance(10)
+    assert isinstance(await waiting, Later)
+    assert len(world.aap.launches) == 1
+
+
+async def test_a_removal_does_not_wait_for_the_provisions_before_it(world: World) -> None:
+    replica = world.replica(concurrent_launches=1)
+    removal = world.deprovision(instance=msgspec.structs.replace(VM, name="c"))
+    async with replica.launching.slots.turn(JobType.PROVISION):
+        waiting = [
+            asyncio.create_task(
+                replica.launch(world.provision(instance=msgspec.structs.replace(VM, name=name)))
+            )
+            for name in ("a", "b")
+        ]
+        for _ in range(20):
+            await asyncio.sleep(0)
+        waiting.append(asyncio.create_task(replica.launch(removal)))
+        for _ in range(20):
+            await asyncio.sleep(0)
+    await asyncio.gather(*waiting)
+    assert [event.instance.name for event in world.log.events][::2] == ["c", "a", "b"]
+
+
 async def test_many_launches_leave_room_for_what_must_not_wait(world: World) -> None:
     replica = world.replica(concurrent_launches=1)
     world.aap.listings.clear()

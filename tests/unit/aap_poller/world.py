@@ -65,11 +65,13 @@ class Replica:
     clock: ManualClock
     cancel_grace: float = 5.0
     concurrent_launches: int = 10
+    requests_per_second: float = 0
     health: Health = field(default_factory=Health)
 
     def __post_init__(self) -> None:
         log, aap, clock = self.log, self.aap, self.clock
         self.presence = Presence(self.health, clock)
+        self.limiter = Limiter(clock, self.requests_per_second)
         self.templates = Templates(aap, clock, NAMES)
         self.records = Records(log, aap, clock)
         self.stopping = Stopping(log, aap, self.records, clock)
@@ -93,7 +95,7 @@ class Replica:
             lost_log=LostLog(log, aap, self.records, self.templates, LOST_ANSWER_TIMEOUT),
             stopping=self.stopping,
             claiming=self.claiming,
-            slots=Slots(self.concurrent_launches, Limiter(clock, 0)),
+            slots=Slots(self.concurrent_launches, self.limiter),
             cancel_grace=self.cancel_grace,
         )
         self.following = Following(log, self.intents, aap, self.records, self.stopping, 30.0)

@@ -17,7 +17,7 @@ from aap_poller.claiming import Claiming
 from aap_poller.controller import Template
 from aap_poller.log_lines import names
 from aap_poller.lost_log import LostLog
-from aap_poller.payload import Launchable, missing_resource
+from aap_poller.payload import Launchable
 from aap_poller.presence import Presence, Problem
 from aap_poller.records import Records
 from aap_poller.slots import Slots
@@ -29,6 +29,7 @@ from cloudkit.contracts.intents import Provision, Reconcile
 from cloudkit.contracts.jobs import JobRecord, JobType, Provider
 from cloudkit.contracts.subjects import Addressee
 from cloudkit.lifecycle.claims import Busy, Free, Stale, StopFirst, Verdict, judge
+from cloudkit.lifecycle.payload import missing_resource
 from cloudkit.runtime.answers import DONE, Answer, Later
 from cloudkit.runtime.ports import Clock, Intents, JobLog, Position
 

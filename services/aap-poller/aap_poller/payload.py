@@ -39,19 +39,8 @@ def extra_vars(intent: Launchable, payload: Payload = Payload.ANSIBLE_EDA) -> di
     return variables
 
 
-def missing_resource(intent: Launchable) -> Refused | None:
-    """Why there is nothing that a playbook could be given: it was too large to be sent to us."""
-    if intent.resource is not None:
-        return None
-    text = (
-        f"The resource is too large to be sent: with it, a message of NATS has {intent.oversize} bytes, and "
-        f"max_payload is {intent.size_limit}. Set NATS's max_payload to 8MB, or make the resource smaller"
-    )
-    return TooLarge(text, size=intent.oversize, limit=intent.size_limit)
-
-
 def too_large_for_aap(variables: Mapping[str, Any], refused: Refused) -> Refused:
-    """Why a launch was answered with 413, which proxies say: AAP itself takes anything."""
+    """Why a launch was answered with 413 (*refused*), which is what proxies say."""
     size = len(msgspec.json.encode(variables))
     text = (
         f"The resource is too large for what stands before AAP: with it, a launch has about {size} bytes. "

@@ -102,8 +102,8 @@ class Records:
     async def delay(self, instance: InstanceRef, record: JobRecord, at: Position, problem: Problem) -> None:
         """Append that nothing runs for the number of *record*, and why, unless the log says so already."""
         reason, last = reason_of(problem), at.of_uid
-        told = (JobEventName.DELAYED, record.number, record.type, reason)
-        if last is not None and told == (last.event, last.job.number, last.job.type, last.job.reason):
+        news = _delay(JobEventName.DELAYED, record, reason)
+        if last is not None and news == _delay(last.event, last.job, last.job.reason):
             return
         if last is not None and not record.claimant:
             record = replace(record, claimant=last.job.claimant)
@@ -158,6 +158,11 @@ class Records:
             return None
         self.silent.stop(id)
         return details or f"see job {id} in AAP"
+
+
+def _delay(event: JobEventName, record: JobRecord, reason: str) -> tuple[object, ...]:
+    """What makes a delay another one; its words may differ each time."""
+    return event, record.number, record.type, record.stray_id, reason
 
 
 def _record_of(job: OurJob, known: JobRecord | None) -> JobRecord:

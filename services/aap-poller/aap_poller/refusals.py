@@ -5,7 +5,7 @@
     400, variables not allowed    VariablesIgnored    a workflow template says so, a job template would not
     403                           Forbidden           with the role that is missing
     404                           TemplateNotFound    it is gone since it was looked up
-    413                           PayloadTooLarge     which a proxy says, never AAP
+    413                           PayloadTooLarge     a proxy says so
     anything else                 as it was said
 """
 

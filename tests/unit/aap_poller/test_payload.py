@@ -5,9 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from aap_poller.payload import Payload, extra_vars, missing_resource
+from aap_poller.payload import Payload, extra_vars
 from aap_poller.rows import JobKey, Row, ours
-from cloudkit.contracts.errors import TooLarge
 from cloudkit.contracts.intents import without_resource
 from cloudkit.contracts.jobs import JobType
 from unit.aap_poller.world import VM, Replica, World, resource
@@ -79,14 +78,6 @@ def test_what_a_template_adds_in_the_other_place_hides_no_job_of_ours(place: str
 def test_variables_that_osac_adds_beside_the_resource_are_no_harm() -> None:
     more = {"osac_job_vars": {**IN_OSAC["osac_job_vars"], "tenant_storage_classes": [{"name": "fast"}]}}
     assert ours(row(more)) is not None
-
-
-def test_a_resource_that_was_too_large_for_its_message_is_told_with_sizes_and_advice(world: World) -> None:
-    problem = missing_resource(without_resource(world.provision(), size=1_400_000, limit=1_048_576))
-    assert isinstance(problem, TooLarge)
-    assert problem.reason == "PayloadTooLarge"
-    assert all(word in problem.message for word in ("1400000", "1048576", "max_payload to 8MB"))
-    assert missing_resource(world.provision()) is None
 
 
 async def test_an_intent_without_its_resource_launches_nothing_and_says_why_once(

@@ -84,6 +84,18 @@ async def test_the_number_is_claimed_again_only_once_it_has_ended(
     assert world.last.job.stray_id == ""
 
 
+async def test_once_it_has_ended_the_resource_says_no_more_of_it_and_aap_is_not_asked_again(
+    world: World, replica: Replica, stray: int
+) -> None:
+    await replica.launch(world.provision())
+    await replica.launch(world.provision())
+    assert world.last.job.stray_id == ""
+    assert str(stray) not in world.last.job.message
+    asked = len(world.aap.calls)
+    await replica.launch(world.provision())
+    assert world.aap.calls[asked:] == []
+
+
 async def test_a_cleanup_waits_for_it_too(world: World, replica: Replica, stray: int) -> None:
     world.aap.failures["cancel"] = [Unanswered("no answer", system="AAP")]
     await replica.launch(world.provision())

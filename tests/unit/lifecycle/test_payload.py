@@ -1,11 +1,12 @@
-"""What a playbook gets to see."""
+"""What a playbook gets to see, and why it cannot get anything."""
 
 import msgspec
 from msgspec.structs import replace
 
 from cloudkit.contracts.instance import LAST_APPLIED_ANNOTATION, ComputeInstance, read_instance
-from cloudkit.lifecycle.payload import playbook_resource
-from unit.lifecycle.specimens import LONG_AGO
+from cloudkit.contracts.intents import Deprovision, without_resource
+from cloudkit.lifecycle.payload import missing_resource, playbook_resource
+from unit.lifecycle.specimens import LONG_AGO, REF
 
 RESOURCE = {
     "apiVersion": "cloudkit.openshift.io/v1alpha1",
@@ -57,3 +58,12 @@ def test_the_resource_itself_stays_as_it_is() -> None:
     before = bytes(one.resource)
     playbook_resource(one, "v1-new")
     assert bytes(one.resource) == before
+
+
+def test_a_resource_that_was_too_large_for_its_message_is_told_of_with_sizes_and_advice() -> None:
+    asked = Deprovision(instance=REF, born=LONG_AGO, number=2, attempt=1, resource={})
+    assert missing_resource(asked) is None
+    problem = missing_resource(without_resource(asked, size=1_400_000, limit=1_048_576))
+    assert problem is not None
+    assert problem.reason == "PayloadTooLarge"
+    assert all(word in problem.message for word in ("1400000", "1048576", "max_payload to 8MB"))

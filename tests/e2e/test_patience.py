@@ -13,6 +13,7 @@ from e2e.world import World, open_world, plan
 from sandbox.aap.faults import Fault, FaultKind
 from sandbox.aap.model import User
 from sandbox.aap.playbooks import Rule
+from sandbox.aap.subjects import Purpose
 
 Story = Callable[[World], Awaitable[None]]
 Deed = Callable[[], Awaitable[object]]
@@ -95,6 +96,21 @@ async def an_aap_that_is_down_is_told_of_and_launches_go_on_once_it_is_back(worl
     await _is_ready_after_one_job(vm)
 
 
+async def a_job_that_we_may_not_cancel_is_told_of_and_canceled_once_we_may(world: World) -> None:
+    await world.aap.add_rules(Rule(name="guarded-*", purpose=Purpose.PROVISION, seconds=600))
+    vm = await world.create("guarded")
+    running = await vm.until(provision_is(JobState.RUNNING))
+    job = int(running.status.jobs[0].job_id)
+    await world.aap.mark(job, cancelable=False)
+    await vm.delete()
+    told = await vm.until(says("Deprovisioned", "False", "CancelForbidden"))
+    assert f"Job {job} " in str(told.status.conditions)
+    await world.aap.mark(job, cancelable=True)
+    await vm.until(provision_is(JobState.CANCELED), within=PATIENCE)
+    await vm.until_gone()
+    assert await vm.launches() == ["provision", "deprovision"]
+
+
 STORIES: tuple[Story, ...] = (
     a_job_that_appears_long_after_its_launch_was_not_answered_is_waited_for,
     a_poller_that_dies_between_a_launch_and_its_answer_finds_the_job_again,
@@ -104,6 +120,7 @@ STORIES: tuple[Story, ...] = (
     a_template_that_is_missing_is_told_of_and_used_once_it_is_there,
     a_token_that_is_refused_is_told_of_and_launches_go_on_once_it_is_known,
     an_aap_that_is_down_is_told_of_and_launches_go_on_once_it_is_back,
+    a_job_that_we_may_not_cancel_is_told_of_and_canceled_once_we_may,
 )
 
 

@@ -1,5 +1,6 @@
 """Run aap-poller."""
 
+from aap_poller.aap_time import AapTime
 from aap_poller.assembly import Surroundings, assemble
 from aap_poller.connections import open_aap
 from aap_poller.limiter import Limiter
@@ -14,10 +15,17 @@ async def build(settings: Settings, shell: Shell) -> None:
     """Connect, wire everything together and start the loops."""
     presence = Presence(shell.health, shell.clock)
     limiter = Limiter(shell.clock, settings.requests_per_second)
-    aap = await shell.enter(open_aap(settings, shell.clock, presence, limiter))
+    aap_time = AapTime(shell.clock)
+    aap = await shell.enter(open_aap(settings, shell.clock, presence, limiter, aap_time))
     bus = await shell.enter(open_bus(settings, shell, service="aap-poller"))
     around = Surroundings(
-        jobs=bus.jobs, intents=bus.intents, aap=aap, limiter=limiter, clock=shell.clock, health=shell.health
+        jobs=bus.jobs,
+        intents=bus.intents,
+        aap=aap,
+        limiter=limiter,
+        clock=shell.clock,
+        health=shell.health,
+        aap_time=aap_time,
     )
     poller = assemble(settings, around, presence)
     for subscription in poller.subscriptions:

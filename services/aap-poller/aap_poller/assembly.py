@@ -6,6 +6,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from aap_poller.aap_time import AapTime
 from aap_poller.claiming import Claiming
 from aap_poller.controller import Controller
 from aap_poller.following import Following
@@ -38,6 +39,7 @@ class Surroundings:
     limiter: Limiter
     clock: Clock
     health: Health
+    aap_time: AapTime | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def assemble(settings: Settings, around: Surroundings, presence: Presence) -> Po
     """Wire everything together; nothing runs yet."""
     log, aap, clock = around.jobs, around.aap, around.clock
     templates = Templates(aap, clock, settings.templates, settings.organization)
-    records = Records(log, aap, clock)
+    records = Records(log, aap, clock, aap_time=around.aap_time)
     stopping = Stopping(log, aap, records, clock)
     recovery = Recovery(
         log=log,

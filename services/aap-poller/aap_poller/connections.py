@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from aap_poller.aap_time import AapTime
 from aap_poller.credentials import Bearer, Credentials, FixedToken, TokenFile
 from aap_poller.gate import GatedExchange
 from aap_poller.http_controller import HttpController
@@ -30,9 +31,9 @@ when a launch is sent on it, which would then be unconfirmed."""
 
 @asynccontextmanager
 async def open_aap(
-    settings: Settings, clock: Clock, presence: Presence, limiter: Limiter
+    settings: Settings, clock: Clock, presence: Presence, limiter: Limiter, aap_time: AapTime | None = None
 ) -> AsyncIterator[HttpController]:
-    """AAP, with one set of connections for questions and one for launches.
+    """AAP, with one set of connections for questions and one for launches. *aap_time* hears their answers.
 
     A launch has waited for its turn at *limiter* before its number was claimed, see `aap_poller.slots`.
     """
@@ -42,6 +43,9 @@ async def open_aap(
         open_client(settings, credentials, QUESTIONS_AT_ONCE) as questions,
         open_client(settings, credentials, settings.concurrent_launches) as launches,
     ):
+        if aap_time is not None:
+            aap_time.listen_to(questions)
+            aap_time.listen_to(launches)
         yield HttpController(
             GatedExchange(questions, within=within, presence=presence, limiter=limiter),
             GatedExchange(launches, within=within, presence=presence, limiter=Limiter(clock, 0)),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from aap_poller.active_jobs import ActiveJobs
 from aap_poller.agreements import Agreements
 from aap_poller.controller import Controller
 from aap_poller.log_lines import about
@@ -46,10 +47,12 @@ class Following:
     poll_interval: float
     agreements: Agreements = field(init=False)
     rounds: Rounds = field(init=False)
+    active: ActiveJobs = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "agreements", Agreements(self.records.clock))
         object.__setattr__(self, "rounds", Rounds(self.records.clock, self.poll_interval))
+        object.__setattr__(self, "active", ActiveJobs(self.records.clock))
 
     async def poll(self, messages: Sequence[Received[JobEvent]]) -> Sequence[Answer]:
         """Ask AAP, in one go, for the jobs of *messages* that are due and still open."""
@@ -66,6 +69,7 @@ class Following:
         for some in (messages[start : start + AT_ONCE] for start in range(0, len(messages), AT_ONCE)):
             answers += await asyncio.gather(*(self._poll_one(message, rows) for message in some))
         self.rounds.took(self.records.clock.monotonic() - started, jobs=len(ids))
+        self.active.polled(messages, answers, rows)
         return answers
 
     async def follow(self, intent: Follow) -> Answer:

@@ -13,6 +13,7 @@ from typing import assert_never
 
 import structlog
 
+from aap_poller import metrics
 from aap_poller.claiming import Claiming
 from aap_poller.controller import Template
 from aap_poller.log_lines import names
@@ -139,7 +140,10 @@ class Launching:
                     return later
                 case Refused() as problem:
                     return await self._delay(intent, verdict, at, problem)
-        return await self.claiming.claim(intent, verdict.record, template, at)
+        answer = await self.claiming.claim(intent, verdict.record, template, at)
+        if answer == DONE:
+            metrics.LAUNCH_SECONDS.labels(verdict.record.type).observe(self.clock.monotonic() - asked_at)
+        return answer
 
     async def _delay(self, intent: Launchable, verdict: Free, at: Position, problem: Problem) -> Answer:
         """Say on the resource why nothing is launched."""

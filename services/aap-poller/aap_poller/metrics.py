@@ -26,6 +26,37 @@ AAP_PAUSED_UNTIL = Gauge(
     "Until when AAP has asked us to send nothing; it may be past. 0 if it never did.",
 )
 LAUNCHES = Counter("cloudkit_launches_total", "Launches by how they went", ["type", "outcome"])
+LAUNCH_SECONDS = Histogram(
+    "cloudkit_launch_seconds",
+    "From when a launch was asked for (the latest time, if it was asked for again) until AAP took it.",
+    ["type"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
+)
+JOBS = Counter(
+    "cloudkit_jobs_total",
+    "Jobs that ended, by how: succeeded, failed, canceled, or purged (nobody saw how).",
+    ["type", "outcome"],
+)
+JOB_SECONDS = Histogram(
+    "cloudkit_job_seconds",
+    "How long jobs ran, from start to end by AAP's clock, in seconds.",
+    ["type", "outcome"],
+    buckets=(5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200),
+)
+END_SEEN_SECONDS = Histogram(
+    "cloudkit_job_end_seen_seconds",
+    "From the end of a job until it stands in the job log, by AAP's clock, in seconds.",
+    buckets=(0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 1800),
+)
+ACTIVE_JOBS = Gauge(
+    "cloudkit_active_jobs",
+    "Jobs that have not ended, as this replica polled them; the sum over replicas is all of them.",
+    ["type", "state"],
+)
+WENT_ON = Counter(
+    "cloudkit_canceled_jobs_went_on_total",
+    "Jobs that AAP called canceled while their playbook went on, and that ended otherwise.",
+)
 CANCELS = Counter(
     "cloudkit_cancels_total",
     "Cancels that were asked for before a cleanup: accepted, forbidden, or ended (the job had, meanwhile).",
@@ -40,3 +71,6 @@ UNREADABLE_ROWS = Counter(
 )
 SWEEP_ROWS = Counter("cloudkit_sweep_rows_total", "Rows that sweeps read")
 LAST_SWEEP = Gauge("cloudkit_last_sweep_timestamp_seconds", "When a sweep last succeeded")
+SWEEP_AGE = Gauge(
+    "cloudkit_sweep_age_seconds", "How long ago a sweep last succeeded, or this process began, in seconds."
+)

@@ -7,6 +7,7 @@ import structlog
 from msgspec.structs import replace
 
 from aap_poller import log_lines, metrics
+from aap_poller.aap_time import AapTime
 from aap_poller.controller import Controller, cancel
 from aap_poller.log_lines import about, names
 from aap_poller.presence import Problem, reason_of
@@ -16,7 +17,7 @@ from cloudkit.contracts.errors import ProvisionerError
 from cloudkit.contracts.events import JobEvent, JobEventName
 from cloudkit.contracts.instance import InstanceRef
 from cloudkit.contracts.jobs import JobRecord, JobState, Provider
-from cloudkit.lifecycle.claims import lacks
+from cloudkit.lifecycle.claims import PURGED, lacks
 from cloudkit.lifecycle.observe import advance, delayed, observed, purged
 from cloudkit.runtime.ports import Clock, JobLog, Position
 
@@ -39,6 +40,7 @@ class Records:
     aap: Controller
     clock: Clock
     details_within: float = 5.0
+    aap_time: AapTime | None = None
     silent: Stopwatches[str] = field(init=False)
     """Since when each failed job (AAP's id) gives no reason."""
 
@@ -78,6 +80,8 @@ class Records:
         if event is not last:
             await self.log.append(event, at)
             log_lines.changed(event, details)
+            _count(event)
+            self._time(event)
         return event
 
     async def adopt(self, job: OurJob, at: Position, known: JobRecord | None) -> JobEvent:
@@ -88,6 +92,7 @@ class Records:
         event = JobEvent(event=JobEventName.ADOPTED, instance=job.key.instance, job=record)
         await self.log.append(event, at)
         metrics.ADOPTIONS.inc()
+        _count(event)
         log.warning("adopted a job whose launch was not confirmed", **about(event.instance, record))
         log_lines.changed(event, details)
         return event
@@ -117,6 +122,7 @@ class Records:
         event = purged(instance, record, self.clock.now())
         await self.log.append(event, at)
         log_lines.changed(event)
+        _count(event)
         return event
 
     async def recorded_id(self, key: JobKey, at: Position) -> str:
@@ -136,6 +142,12 @@ class Records:
         )
         if job.row.active:
             await cancel(self.aap, job.row)
+
+    def _time(self, event: JobEvent) -> None:
+        """How long it took to see the end of a job, if AAP's clock is known."""
+        ended = event.job.finished_at
+        if ended is not None and self.aap_time is not None and (age := self.aap_time.age(ended)) is not None:
+            metrics.END_SEEN_SECONDS.observe(age)
 
     def _gives_reason_later(self, row: Row) -> bool:
         id = str(row.id)
@@ -163,6 +175,18 @@ class Records:
 def _delay(event: JobEventName, record: JobRecord, reason: str) -> tuple[object, ...]:
     """What makes a delay another one; its words may differ each time."""
     return event, record.number, record.type, record.stray_id, reason
+
+
+def _count(event: JobEvent) -> None:
+    """Of several replicas only the one whose append stands gets here."""
+    job = event.job
+    if not job.closed:
+        return
+    outcome = "purged" if job.reason == PURGED else job.state.lower()
+    metrics.JOBS.labels(job.type, outcome).inc()
+    if job.started_at is not None and job.finished_at is not None and outcome != "purged":
+        seconds = (job.finished_at - job.started_at).total_seconds()
+        metrics.JOB_SECONDS.labels(job.type, outcome).observe(seconds)
 
 
 def _record_of(job: OurJob, known: JobRecord | None) -> JobRecord:

@@ -18,7 +18,7 @@ from aap_poller.rows import OurJob, Row, ours
 from aap_poller.templates import Templates
 from cloudkit.contracts.errors import Conflict, Malformed, Refused, Unanswered, Unreachable
 from cloudkit.contracts.events import JobEventName
-from cloudkit.contracts.jobs import JobType, Provider
+from cloudkit.contracts.jobs import JobState, JobType, Provider
 from cloudkit.runtime.health import Health
 from cloudkit.runtime.ports import Clock, JobLog, Position
 
@@ -45,9 +45,14 @@ class Sweep:
     presence: Presence
     health: Health
     interval: float
+    _swept_at: float = field(init=False)
     _newest: datetime | None = None
     _handled: dict[int, str] = field(default_factory=dict)
     """The status in which each row of the last sweep was dealt with."""
+
+    def __post_init__(self) -> None:
+        self._swept_at = self.clock.monotonic()
+        metrics.SWEEP_AGE.set_function(lambda: self.clock.monotonic() - self._swept_at)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Sweep until *stopping*; AAP's absence slows it down and shows in the health."""
@@ -74,6 +79,7 @@ class Sweep:
         # No row at all: even the one that gave the newest time is gone, so AAP was purged or restored, and
         # its times may start over.
         self._newest = max(self._moments(rows), default=None)
+        self._swept_at = self.clock.monotonic()
         metrics.LAST_SWEEP.set(self.clock.now().timestamp())
 
     async def _ask(self) -> Sequence[Row]:
@@ -134,6 +140,8 @@ class Sweep:
         if last.job.number == number and last.event is JobEventName.DELAYED:
             await self.records.adopt(job, at, last.job)  # It was given up too early.
         elif last.job.number == number and last.job.job_id == job.id:
+            if last.job.state is JobState.CANCELED and job.row.state is not JobState.CANCELED:
+                _went_on(job)
             return (await self.records.observe(last, at, job.row)).closed or job.row.active
         elif job.row.active and await self.records.recorded_id(job.key, at) not in ("", job.id):
             await self.records.cancel_second_launch(job)
@@ -144,3 +152,12 @@ class Sweep:
         limit = self.clock.now() + CLOCKS_DIFFER_BY
         for row in rows:
             yield from (moment for moment in (row.created, row.finished) if moment and moment <= limit)
+
+
+def _went_on(job: OurJob) -> None:
+    """AWX's source: a cancel that a busy node does not answer within seconds ends the job in the database
+    alone; when its playbook ends, that replaces the status. Our record stays: the next job, whichever it
+    is, brings the machine to where it should be, and the grace before it may have been too short."""
+    metrics.WENT_ON.inc()
+    fields = {**names(job.key.instance), "number": job.key.number, "job_id": job.id}
+    log.warning("a canceled job went on to its end", state=job.row.state, **fields)

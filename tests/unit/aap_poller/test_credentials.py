@@ -54,9 +54,7 @@ def test_a_change_that_the_time_does_not_show_is_seen_once_the_token_is_refused(
 
 
 @pytest.mark.parametrize("content", [None, "", "\n", "two words", "two\nlines", "naïve"])
-def test_a_file_without_a_token_keeps_the_service_from_starting(
-    tmp_path: Path, content: str | None
-) -> None:
+def test_a_file_without_a_token_keeps_the_service_from_starting(tmp_path: Path, content: str | None) -> None:
     file = tmp_path / "token"
     if content is not None:
         file.write_text(content)

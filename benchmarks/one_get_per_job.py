@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -37,16 +38,11 @@ def main() -> None:
 async def follow(options: argparse.Namespace) -> None:
     """Follow until SIGTERM."""
     ids = options.ids.read_text().split()
-    limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
-    headers = {"Authorization": f"Bearer {os.environ['TOKEN']}"}
-    client = httpx.AsyncClient(
-        base_url=f"{options.url}/v2/", headers=headers, limits=limits, timeout=30, trust_env=False
-    )
     with options.ended.open("w", buffering=1) as ended:
-        async with client:
+        async with _client(options.url) as client:
+            follower = Follower(client, options.every, ended)
             jobs = [
-                asyncio.create_task(_follow_one(client, id, number / len(ids), options.every, ended))
-                for number, id in enumerate(ids)
+                asyncio.create_task(follower.follow(id, number / len(ids))) for number, id in enumerate(ids)
             ]
             options.ready_file.write_text("{}")
             await _told_to_stop()
@@ -55,22 +51,44 @@ async def follow(options: argparse.Namespace) -> None:
             await asyncio.gather(*jobs, return_exceptions=True)
 
 
-async def _follow_one(client: httpx.AsyncClient, id: str, phase: float, every: float, ended: IO[str]) -> None:
-    await asyncio.sleep(phase * every)
-    while True:
-        asked_at = time.monotonic()
-        if await _has_ended(client, id):
-            ended.write(json.dumps({"job": int(id), "at": time.time()}) + "\n")
-            return
-        await asyncio.sleep(max(0.0, asked_at + every - time.monotonic()))
+def _client(url: str) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        base_url=f"{url}/v2/",
+        headers={"Authorization": f"Bearer {os.environ['TOKEN']}"},
+        limits=httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE),
+        timeout=30,
+        trust_env=False,
+    )
 
 
-async def _has_ended(client: httpx.AsyncClient, id: str) -> bool:
-    try:
-        answer = await client.get(f"jobs/{id}/")
-    except httpx.HTTPError:
-        return False
-    return answer.is_success and answer.json()["status"] in ENDS
+@dataclass(frozen=True)
+class Follower:
+    """Asks for each of its jobs *every* so many seconds, and writes into *ended* which have ended."""
+
+    client: httpx.AsyncClient
+    every: float
+    ended: IO[str]
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    """httpx becomes slow when thousands of requests wait for its connections."""
+
+    async def follow(self, id: str, phase: float) -> None:
+        """Follow job *id* to its end; *phase* is the part of an interval that passes first."""
+        await asyncio.sleep(phase * self.every)
+        while True:
+            asked_at = time.monotonic()
+            async with self.turns:
+                over = await self._has_ended(id)
+            if over:
+                self.ended.write(json.dumps({"job": int(id), "at": time.time()}) + "\n")
+                return
+            await asyncio.sleep(max(0.0, asked_at + self.every - time.monotonic()))
+
+    async def _has_ended(self, id: str) -> bool:
+        try:
+            answer = await self.client.get(f"jobs/{id}/")
+        except httpx.HTTPError:
+            return False
+        return answer.is_success and answer.json()["status"] in ENDS
 
 
 async def _told_to_stop() -> None:

@@ -30,6 +30,7 @@ from sandbox.stack import Plan, Stack, service_commands, start_stack
 POLLER = "aap-poller"
 NO_KUBERNETES = Path("/dev/null")
 """aap-poller needs none."""
+CATCHES_UP_WITHIN = 120.0
 NEVER_END = ("--job-seconds", "1000000", "--pending-seconds", "0", "--waiting-seconds", "0")
 
 
@@ -78,14 +79,18 @@ class Stage:
         return self.stack.process(POLLER)
 
     async def caught_up(self, *durables: str) -> None:
-        """Wait until aap-poller has taken every message of its consumers *durables* once."""
+        """Wait until aap-poller has taken every message of its consumers *durables* once. Raises
+        `RuntimeError` if it does not come to that."""
+        poller, give_up = self.stack.process(POLLER), time.monotonic() + CATCHES_UP_WITHIN
         for durable in durables:
-            while await self._untouched(durable):  # noqa: ASYNC110  # a consumer tells nobody
+            while await self._untouched(durable):
+                if not poller.running or time.monotonic() > give_up:
+                    raise RuntimeError(f"{POLLER} does not take its messages.\n{poller.tail()}")
                 await asyncio.sleep(0.1)
 
     async def _untouched(self, durable: str) -> int:
         answer = await self.nats.request(f"$JS.API.CONSUMER.INFO.{JOBS}.{durable}", b"", timeout=10)
-        return int(json.loads(answer.data).get("num_pending", 1))
+        return int(json.loads(answer.data).get("num_pending", 1))  # 1: the consumer is not there yet
 
     def cpu_seconds(self) -> dict[str, float]:
         """What each process has used so far."""

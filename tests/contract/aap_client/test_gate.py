@@ -212,6 +212,29 @@ async def test_questions_wait_for_their_turn_and_a_launch_has_had_it(
     assert client.clock.monotonic() >= 1
 
 
+async def test_nothing_waits_for_its_turn_while_aap_is_away(stand_in: StandIn) -> None:
+    async with client_with(settings(stand_in.url), per_second=1) as client:
+        client.presence.away(Unauthorized("who?", system="AAP", status=401))
+        for _ in range(100):
+            await meets(client, HeldBack)
+        assert client.clock.monotonic() == 0
+
+
+async def test_what_waits_for_its_turn_when_aap_goes_away_is_not_sent(
+    stand_in: StandIn, control: Control
+) -> None:
+    async with client_with(settings(stand_in.url), per_second=1) as client:
+        await client.aap.templates(CREATE)
+        await control.forget_requests()
+        waiting = asyncio.create_task(client.ask())
+        await client.clock.advance(0.5)
+        client.presence.away(Unauthorized("who?", system="AAP", status=401))
+        await client.clock.advance(0.5)
+        with pytest.raises(HeldBack):
+            await waiting
+        assert await control.requests() == {}
+
+
 def _write(file: Path, token: str) -> None:
     """As Kubernetes does, in one step."""
     draft = file.with_name("draft")

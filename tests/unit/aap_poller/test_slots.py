@@ -9,6 +9,7 @@ from aap_poller.slots import MOST_IN_A_ROW, Slots
 from cloudkit.contracts.jobs import JobType
 from cloudkit.runtime.testing import ManualClock
 
+DEADLINE = 5.0
 P, D = JobType.PROVISION, JobType.DEPROVISION
 
 
@@ -87,14 +88,19 @@ async def test_who_is_canceled_while_waiting_leaves_the_slot_to_the_others(cance
 
 
 async def test_who_is_canceled_at_the_moment_of_its_turn_hands_the_slot_on() -> None:
-    launches = Launches(1)
-    await launches.come("p1", "p2", "p3")
-    launches._ends["p1"].set()
-    for _ in range(10):
-        launches._tasks["p2"].cancel()
-        await asyncio.sleep(0)
-    assert launches.begun == ["p1", "p3"]
-    await launches.all_end()
+    slots = Slots(1, Limiter(ManualClock(), 0))
+
+    async def launch() -> None:
+        async with slots.turn(P):
+            raise AssertionError("it was canceled before")
+
+    async with slots.turn(P):
+        late = asyncio.create_task(launch())
+        await _settle()
+    late.cancel()
+    async with asyncio.timeout(DEADLINE), slots.turn(P):
+        await asyncio.gather(late, return_exceptions=True)
+    assert late.cancelled()
 
 
 async def test_a_slot_comes_with_a_place_at_the_limiter_and_goes_back_if_the_wait_is_canceled() -> None:

@@ -281,6 +281,25 @@ async def test_an_absent_aap_is_asked_less_often_and_comes_back_by_itself(
     await sweeping
 
 
+async def test_a_sweep_asks_while_nobody_else_may(world: World, replica: Replica) -> None:
+    replica.presence.away(Unauthorized("who?", system="AAP", status=401))
+    world.aap.slow = lambda _: replica.presence.admit()
+    await replica.sweep.once()
+    assert replica.presence.trouble is None
+
+
+async def test_a_sweep_waits_for_as_long_as_aap_asks(world: World, replica: Replica) -> None:
+    world.aap.failures["templates"] = [Unreachable("429", system="AAP", retry_after=45)]
+    stopping = asyncio.Event()
+    sweeping = asyncio.create_task(replica.sweep.run(stopping))
+    await world.clock.advance(44)
+    assert world.aap.calls.count("templates") == 1
+    await world.clock.advance(1)
+    assert replica.health.ready
+    stopping.set()
+    await sweeping
+
+
 async def test_news_of_nats_do_not_tell_of_aap(world: World, replica: Replica, launched: JobEvent) -> None:
     world.clock.pass_time(60)
     world.log.failures = [Unreachable("NATS is away", system="NATS")]

@@ -1,5 +1,6 @@
 """Looking templates up, and finding jobs of templates that are no more."""
 
+import msgspec
 import pytest
 
 from aap_poller.controller import Template, TemplateKind
@@ -37,6 +38,17 @@ async def test_a_name_means_its_letters_alone(aap: HttpController, control: Cont
     await control.put_template(StandInTemplate(name=CREATE.upper()))
     await control.put_template(StandInTemplate(name=f"{CREATE}-2"))
     assert [one.name for one in await aap.templates(CREATE)] == [CREATE]
+
+
+async def test_a_name_means_its_letters_alone_also_where_aap_is_less_strict(
+    aap: HttpController, control: Control
+) -> None:
+    rows = [{"id": id, "type": "job_template", "name": name} for id, name in ((7, "VM"), (8, "vm"))]
+    body = msgspec.json.encode({"results": rows}).decode()
+    path = "/unified_job_templates/"
+    await control.add_faults(Fault(kind=FaultKind.ANSWER, method="GET", path=path, status=200, body=body))
+    (found,) = await aap.templates("vm")
+    assert (found.id, found.organization) == (8, "")
 
 
 async def test_one_request_finds_both_kinds_and_whether_they_prompt(

@@ -184,6 +184,19 @@ async def test_a_claim_is_resolved_although_nobody_may_look_up_templates_any_mor
     assert world.last.event is JobEventName.ADOPTED
 
 
+async def test_a_launch_that_arrives_late_is_found_although_its_template_gave_its_name_away(
+    world: World, replica: Replica
+) -> None:
+    world.aap.late = [20.0]
+    await replica.launch(world.provision())
+    claim = world.last
+    world.aap.change_template(CREATE, name="retired")
+    world.aap.put_template(CREATE)
+    world.clock.pass_time(LOST_ANSWER_TIMEOUT)
+    assert await replica.recover(claim) == DONE
+    assert world.last.event is JobEventName.ADOPTED
+
+
 async def a_claim_of(world: World, template: str) -> None:
     """One that remembers from which template its job is launched."""
     id = world.aap.only_template(template).id

@@ -197,9 +197,11 @@ def test_the_history_of_the_policy_is_kept() -> None:
 
 
 def test_what_only_the_log_needs_is_not_shown() -> None:
-    event = happened(provision(claimant="claim-1", template="make"), JobEventName.LAUNCHED)
+    record = provision(claimant="claim-1", template="make", launched_from=31, stray_id="4710")
+    event = happened(record, JobEventName.LAUNCHED)
     [job] = project(instance(), [event], NOW, POLICY).jobs
-    assert (job.claimant, job.template, job.timestamp) == ("", "", A_WHILE_AGO)
+    assert (job.claimant, job.template, job.launched_from, job.stray_id) == ("", "", 0, "")
+    assert job.timestamp == A_WHILE_AGO
 
 
 def test_a_job_that_looks_open_has_ended_once_a_later_number_was_taken() -> None:

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from cloudkit.contracts.errors import Forbidden
 from cloudkit.contracts.events import JobEvent, JobEventName
 from cloudkit.contracts.intents import Cancel
-from cloudkit.contracts.jobs import JobState, JobType
+from cloudkit.contracts.jobs import JobKind, JobState, JobType
 from cloudkit.runtime.answers import Later
 from sandbox.aap.model import Status
 from sandbox.aap.playbooks import Outcome, Rule
@@ -115,3 +115,29 @@ async def test_what_happened_during_the_refusal_is_not_overwritten(world: World,
     world.log.before = end
     assert isinstance(await replica.launch(world.deprovision()), Later)
     assert world.last.event is JobEventName.CANCELED
+
+
+class Meanwhile:
+    """An AAP in which something happens to the job while it refuses to cancel it."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._world.aap, name)
+
+    async def cancel(self, kind: JobKind, id: str) -> None:
+        job = self._world.last.job
+        ended = replace(job, state=JobState.SUCCEEDED, revision=job.revision + 1)
+        await self._world.happen(JobEventName.SUCCEEDED, ended)
+        raise NOT_YOURS
+
+
+async def test_a_job_that_ends_during_the_refusal_is_closed_and_stays_so(
+    world: World, replica: Replica
+) -> None:
+    await replica.launch(world.provision())
+    world.clock.pass_time(2)
+    replica.stopping._aap = Meanwhile(world)  # type: ignore[assignment]  # it passes on what it does not do
+    await replica.launch(world.deprovision())
+    assert world.last.event is JobEventName.SUCCEEDED

@@ -106,3 +106,31 @@ def test_a_finish_before_the_end_is_not_believed() -> None:
     """A job that falls back from running to pending, and one whose cancel was overwritten, may have one."""
     seen = row(status="running", finished="2026-01-01T00:00:01Z").observation()
     assert seen.finished_at is None
+
+
+WAITS = {
+    "waiting for job-4702 to finish": "waiting for another job to finish",
+    "waiting for workflow_job-17 to finish": "waiting for another job to finish",
+    "This job is not ready to start because there is not enough available capacity.": (
+        "This job is not ready to start because there is not enough available capacity."
+    ),
+    "": "",
+}
+
+
+@pytest.mark.parametrize(("explanation", "details"), WAITS.items())
+def test_a_pending_job_says_what_it_waits_for_and_not_for_which_of_many(
+    explanation: str, details: str
+) -> None:
+    assert row(status="pending", job_explanation=explanation).observation().details == details
+
+
+def test_only_a_pending_job_waits() -> None:
+    assert row(status="running", job_explanation="waiting for job-1 to finish").observation().details == ""
+    assert row(status="pending", job_explanation=None).observation().details == ""
+
+
+def test_a_job_that_was_told_to_stop_is_being_canceled_until_it_has_ended() -> None:
+    assert row(canceled_on="2026-01-01T00:00:01Z").observation().canceling
+    assert not row(status="canceled", canceled_on="2026-01-01T00:00:01Z").observation().canceling
+    assert not row().observation().canceling

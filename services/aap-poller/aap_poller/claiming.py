@@ -13,6 +13,7 @@ If the process dies between any two steps, the claim stands in the log and recov
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from uuid import uuid4
 
 import structlog
@@ -118,8 +119,11 @@ class Claiming:
         text = f"{ignores.message}. Job {row.id} was launched without them, and is to be canceled"
         told = Refused(text, system="AAP", reason=ignores.reason)
         stray = replace(claim.job, stray_id=str(row.id))
-        await self._while_it_stands(claim, at, lambda at: self.records.delay(claim.instance, stray, at, told))
-        await strays.stop(self.aap, row)
+        write = partial(self.records.delay, claim.instance, stray, problem=told)
+        try:
+            await self._while_it_stands(claim, at, write)
+        finally:
+            await strays.stop(self.aap, row)  # also if the bus went away
         return Later(strays.LOOK_AGAIN_AFTER, text)
 
     async def _launched(self, claim: JobEvent, row: Row, at: Position) -> None:

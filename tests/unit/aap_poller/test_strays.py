@@ -68,6 +68,16 @@ async def test_another_replica_stops_it_after_a_crash(world: World, replica: Rep
     assert world.aap.cancels == [stray]
 
 
+async def test_it_is_canceled_although_the_log_is_away(world: World, replica: Replica, stray: int) -> None:
+    async def away() -> None:
+        world.log.failures = [Unreachable("the bus is away")]
+
+    world.aap.meanwhile = away
+    with pytest.raises(Unreachable):
+        await replica.launch(world.provision())
+    assert world.aap.cancels == [stray]
+
+
 async def test_the_number_is_claimed_again_only_once_it_has_ended(
     world: World, replica: Replica, stray: int
 ) -> None:

@@ -38,7 +38,8 @@ END_AT_LEAST = 100
 END_ONE_IN = 20
 """How many jobs end while it is measured: one in twenty, and not too few to speak of a p99."""
 NAIVE = "naive"
-PATIENCE = 90.0
+PATIENCE = 40.0
+"""For how many seconds an end is waited for after the window: a poll sees what a sweep missed."""
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from typing import Any
 from uuid import uuid4
 
 import msgspec
-import nats
 from nats.aio.client import Client
 
+from benchmarks.subscriber import open_subscriber
 from cloudkit.contracts.cloudevents import event_headers
 from cloudkit.contracts.events import JobEvent, JobEventName, encode_event
 from cloudkit.contracts.instance import API_VERSION, KIND, InstanceRef
@@ -96,8 +96,7 @@ def _extra_vars(job: RunningJob) -> bytes:
 
 async def let_log_tell(jobs: Sequence[RunningJob], url: str) -> None:
     """Make the job log in the NATS at *url*, which has its streams already, tell of *jobs*."""
-    client: Client = await nats.connect(url)
-    try:
+    async with open_subscriber(url) as client:
         expected = (await _messages(client)) + 3 * len(jobs)
         for number, event in enumerate(event for job in jobs for event in _story(job)):
             headers = event_headers(event, id=str(uuid4()), source="aap-poller")
@@ -106,8 +105,6 @@ async def let_log_tell(jobs: Sequence[RunningJob], url: str) -> None:
                 await client.flush()
         while await _messages(client) < expected:
             await client.flush()
-    finally:
-        await client.close()
 
 
 def _story(job: RunningJob) -> Iterator[JobEvent]:

@@ -13,11 +13,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from benchmarks.measuring import cost_of
+from benchmarks.subscriber import open_subscriber
 from cloudkit.contracts.events import JobEvent, JobEventName, read_event
 from cloudkit.contracts.subjects import JOB_SUBJECTS, JOBS
 from cloudkit.runtime.bus import Bus, connect
@@ -112,8 +112,7 @@ async def set_stage(prepare: Callable[[Path], None] = lambda _: None) -> AsyncIt
         bus = await contexts.enter_async_context(
             connect(stack.nats.url, service="benchmark", clock=SystemClock(), health=Health())
         )
-        client = await nats.connect(stack.nats.url)
-        contexts.push_async_callback(client.close)
+        client = await contexts.enter_async_context(open_subscriber(stack.nats.url))
         yield Stage(stack, aap, bus, client, Diary())
 
 

@@ -17,8 +17,8 @@ LIMITS = (20, 100, 0)
 """Requests per second of `CLOUDKIT_AAP_MAX_REQUESTS_PER_SECOND`; 0: no limit."""
 SETTING = "CLOUDKIT_AAP_MAX_REQUESTS_PER_SECOND"
 PUBLISHERS = 50
-PATIENCE = 290.0
-"""Seconds; a little less than an intent is good for."""
+PATIENCE, PATIENCE_PER_LAUNCH = 20.0, 0.15
+"""In seconds: longer than a storm takes at the lowest of our limits."""
 
 
 async def measure_storm(count: int, limit: int, say: Callable[[str], None]) -> dict[str, Any]:
@@ -30,7 +30,8 @@ async def measure_storm(count: int, limit: int, say: Callable[[str], None]) -> d
             await stage.aap.forget_requests()
             before, began = stage.cpu_seconds(), time.time()
             await _ask(stage, count)
-            await diary.until(lambda: len(diary.moments(JobEventName.LAUNCHED)) == count, within=PATIENCE)
+            patience = PATIENCE + count * PATIENCE_PER_LAUNCH
+            await diary.until(lambda: len(diary.moments(JobEventName.LAUNCHED)) == count, within=patience)
         claimed, launched = (diary.moments(event) for event in (JobEventName.CLAIMED, JobEventName.LAUNCHED))
         took = max(launched.values(), default=began) - began
         return {

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import assert_never
 
 import structlog
@@ -19,7 +20,7 @@ import structlog
 from aap_poller.claiming import Claiming, Launchable
 from aap_poller.controller import Template
 from aap_poller.log_lines import names
-from aap_poller.lost_log import LostLog
+from aap_poller.lost_log import JOB_LOG_NEW, LostLog
 from aap_poller.presence import Presence, Problem
 from aap_poller.records import Records
 from aap_poller.stopping import Stopping
@@ -30,8 +31,9 @@ from cloudkit.contracts.intents import Provision, Reconcile
 from cloudkit.contracts.jobs import JobRecord, JobType, Provider
 from cloudkit.contracts.subjects import Addressee
 from cloudkit.lifecycle.claims import Busy, Free, Stale, StopFirst, Verdict, judge
+from cloudkit.lifecycle.launches import LAUNCH_UNCONFIRMED
 from cloudkit.runtime.answers import DONE, Answer, Later
-from cloudkit.runtime.ports import Clock, Intents, JobLog, Position
+from cloudkit.runtime.ports import Clock, Intents, JobLog, LogEpoch, Position
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +44,8 @@ OBSTACLE_AGAIN_AFTER = 5.0
 """In seconds; no request to AAP is spent on finding out that nothing has changed."""
 STOPPING_AGAIN_AFTER = 1.0
 CONFLICT_AGAIN_AFTER = 0.1
+BORN_WITHIN = timedelta(seconds=1)
+"""Kubernetes counts the time of a creation in whole seconds."""
 WAITING_PER_SLOT = 3
 """How many launches may wait in this process for each one that is under way. The others wait in the
 stream, so that cancels and questions always find room among the messages in flight."""
@@ -85,11 +89,12 @@ class Launching:
     claiming: Claiming
     slots: Slots
     cancel_grace: float
-    canceled: Stopwatches[str] = field(init=False)
-    """Since when this process knows of each canceled job (AAP's id) that a launch waits for."""
+    canceled: Stopwatches[tuple[str, datetime]] = field(init=False)
+    """Since when this process knows of each canceled job that a launch waits for: by AAP's id, which comes
+    again when AAP is restored, and the time of its record."""
 
     def __post_init__(self) -> None:
-        watches = Stopwatches[str](self.clock, forget_after=10 * self.cancel_grace + 60.0)
+        watches = Stopwatches[tuple[str, datetime]](self.clock, forget_after=10 * self.cancel_grace + 60.0)
         object.__setattr__(self, "canceled", watches)
 
     async def launch(self, intent: Launchable, *, asked_at: float) -> Answer:
@@ -150,9 +155,12 @@ class Launching:
         if not isinstance(template, Template):
             return await self._delay(intent, verdict, at, template)
         if not _has_a_claim(at):
-            if await self._is_older_than_the_log(asked_at):
+            epoch = await self.log.epoch()
+            if epoch.age < self.clock.monotonic() - asked_at:
+                # The log was lost since: the intent knows of nothing that happened in between, and if AAP
+                # has forgotten it too, nothing else would tell. The watcher asks again.
                 return await self._give_back(intent, "it was asked for before the job log was made", None)
-            match await self.lost_log.obstacle(at, knew_jobs=intent.newest is not None):
+            match await self.lost_log.obstacle(at, knew_jobs=_knew_jobs(intent, epoch)):
                 case Later() as later:
                     return later
                 case Refused() as problem:
@@ -178,22 +186,24 @@ class Launching:
             return problem
         return template
 
-    async def _is_older_than_the_log(self, asked_at: float) -> bool:
-        """Whether the log was lost since: then the intent knows of nothing that happened in between, and
-        if AAP has forgotten it too, nothing else would tell. The watcher asks again."""
-        epoch = await self.log.epoch()
-        return epoch.age < self.clock.monotonic() - asked_at
-
     def _grace_left(self, canceled: JobRecord | None) -> float:
         """Seconds until the playbook of *canceled* is surely over, as far as this process can tell."""
         if canceled is None:
             return 0.0
-        return max(0.0, self.cancel_grace - self.canceled.elapsed(canceled.job_id))
+        return max(0.0, self.cancel_grace - self.canceled.elapsed((canceled.job_id, canceled.timestamp)))
 
 
 def _has_a_claim(at: Position) -> bool:
     """Whether this log has a claim of the instance: then it was not lost since."""
     return at.of_uid is not None and bool(at.of_uid.job.claimant)
+
+
+def _knew_jobs(intent: Launchable, epoch: LogEpoch) -> bool:
+    """Whether an earlier log may have known a job of the instance, or the launch of one, that may still
+    be on its way to AAP. Clocks differ, so what the resource shows counts as well."""
+    unresolved = intent.launch is not None and intent.launch.reason in (LAUNCH_UNCONFIRMED, JOB_LOG_NEW)
+    older = intent.born + BORN_WITHIN <= epoch.created
+    return intent.newest is not None or unresolved or older
 
 
 def _type(intent: Launchable) -> JobType:

@@ -78,7 +78,8 @@ class LostLog:
         What takes minutes is a `Refused`, for the resource to say.
 
         Appends the newest job of ours that the log lacks, if there is one. Only the first log of a new
-        installation need not wait: AAP has no job older than it, and the resource shows none (*knew_jobs*).
+        installation need not wait: AAP has no job older than it, and the resource none that it might show
+        (*knew_jobs*).
         """
         epoch = await self._log.epoch()
         survey = await self._surveyed(epoch)

@@ -97,8 +97,7 @@ class Nemesis:
                 now = self.kube.raw(metadata.namespace, metadata.name).get("status", {})
                 self.history.fault("status restored", metadata.name, "")
                 self.invariants.restored.add(metadata.uid)
-                patch = {**dict.fromkeys(now), **old}
-                self.kube.write_status(metadata.namespace, metadata.name, patch)
+                self.kube.write_status(metadata.namespace, metadata.name, old)
                 self.invariants.restored.discard(metadata.uid)
 
     def _compact(self) -> None:

@@ -94,7 +94,6 @@ class Nemesis:
             metadata = seen.instance.metadata
             if (kept := self._statuses.get(metadata.uid)) and self.dice.random.random() < 0.5:
                 old = self.dice.random.choice(kept)
-                now = self.kube.raw(metadata.namespace, metadata.name).get("status", {})
                 self.history.fault("status restored", metadata.name, "")
                 self.invariants.restored.add(metadata.uid)
                 self.kube.write_status(metadata.namespace, metadata.name, old)

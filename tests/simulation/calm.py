@@ -80,9 +80,9 @@ class CalmDice(Dice):
 class Calm:
     """Where servers of the simulation stand, and processes reach them."""
 
-    def __init__(self, loop: Loop) -> None:
+    def __init__(self, loop: Loop, dice: Dice) -> None:
         self.loop = loop
-        self.dice = CalmDice(History(loop.time))
+        self.dice = dice
         self.network = Network(loop, self.dice)
 
     def process(self, clock: Clock) -> Process:
@@ -91,10 +91,10 @@ class Calm:
 
 
 @asynccontextmanager
-async def calm() -> AsyncIterator[Calm]:
+async def calm(dice: type[CalmDice] = CalmDice) -> AsyncIterator[Calm]:
     """A world for one test."""
     loop = BorrowedLoop(asyncio.get_running_loop())
     try:
-        yield Calm(loop)
+        yield Calm(loop, dice(History(loop.time)))
     finally:
         await loop.end()

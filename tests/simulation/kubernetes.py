@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -27,6 +26,8 @@ T = TypeVar("T")
 KUBERNETES = "Kubernetes"
 PATIENCE = 30.0
 ADDED, MODIFIED, DELETED, BOOKMARK = "ADDED", "MODIFIED", "DELETED", "BOOKMARK"
+BOOKMARK_BEFORE_END = 2.0
+"""How long before the end of a watch a bookmark is sent, in seconds; those of each minute are left out."""
 
 
 @dataclass(frozen=True)
@@ -150,11 +151,13 @@ class Watch:
     def _concerns(self, change: Change) -> bool:
         return change.version > self.version and self._namespace in ("", change.place[0])
 
-    def end(self, *, orderly: bool) -> None:
-        """The last word, if it is *orderly*, is a bookmark."""
-        if orderly and not self.silent:
+    def bookmark(self) -> None:
+        """Tell how far it has come."""
+        if not self.silent:
             metadata = {"resourceVersion": str(self.version)}
             self.lines.put_nowait(msgspec.json.encode({"type": BOOKMARK, "object": {"metadata": metadata}}))
+
+    def end(self) -> None:
         self.lines.put_nowait(None)
 
 
@@ -203,10 +206,11 @@ class SimulatedKube(KubeClient):
             self._process, KUBERNETES, "watch", open, rate=self._dice.rates.of_reads, patience=PATIENCE
         )
         seconds = int(request.query["timeoutSeconds"])
+        self._loop.call_later(max(0, seconds - BOOKMARK_BEFORE_END), watch.bookmark, context=WORLD)
         breaks = self._dice.happens(0.2)
         if breaks:
             seconds = self._dice.random.randrange(seconds)
-        self._loop.call_later(seconds, partial(watch.end, orderly=not breaks), context=WORLD)
+        self._loop.call_later(seconds, watch.end, context=WORLD)
         try:
             yield _until_the_end(watch, breaks=breaks)
         finally:

@@ -7,6 +7,7 @@ from cloudkit.contracts.events import read_event
 from cloudkit.contracts.instance import ComputeInstance, Phase
 from cloudkit.contracts.jobs import JobRecord
 from cloudkit.contracts.subjects import DEAD_LETTERS, INTENTS, JOBS
+from cloudkit.lifecycle.history import is_unobserved
 from cloudkit.runtime.jetstream import Stored
 from simulation import aap, bus
 from simulation.invariants import Invariants
@@ -51,8 +52,15 @@ class Convergence:
         for record in instance.status.jobs:
             if not record.closed and record is instance.status.jobs[-1]:
                 yield f"{instance.ref}'s job {record.number} is {record.state}"
+            elif is_unobserved(record) and self._lost_since(instance):
+                continue  # First the status has missed its end, then the log forgot it: unknown is no lie.
             elif (truth := self._truth(instance, record)) not in (None, record.state):
                 yield f"{instance.ref}'s job {record.number} is {record.state}, in AAP {truth}"
+
+    def _lost_since(self, instance: ComputeInstance) -> bool:
+        """Whether the log was lost in the life of *instance*."""
+        born = self.invariants.born_at[instance.metadata.uid]
+        return any(born <= at for at in self.invariants.lost_logs)
 
     def _truth(self, instance: ComputeInstance, record: JobRecord) -> str | None:
         """What AAP says of a job, if it has not forgotten it."""

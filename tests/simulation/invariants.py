@@ -55,7 +55,7 @@ class Invariants:
         self._canceled_at: dict[tuple[str, str], float] = {}
         self._cleaned: set[str] = set()
         self._gone_at: dict[str, float] = {}
-        self._born_at: dict[str, float] = {}
+        self.born_at: dict[str, float] = {}
         self._seen: dict[str, dict[int, JobRecord]] = {}
 
     # -- the log
@@ -155,7 +155,7 @@ class Invariants:
 
     def _check_records(self, instance: ComputeInstance) -> None:
         uid = instance.metadata.uid
-        self._born_at.setdefault(uid, self._time())
+        self.born_at.setdefault(uid, self._time())
         before = {} if uid in self.restored else self._seen.get(uid, {})
         now = {job.number: job for job in instance.status.jobs}
         for number, job in now.items():
@@ -165,7 +165,7 @@ class Invariants:
         self._seen[uid] = now
 
     def _went_back(self, uid: str, old: JobRecord, new: JobRecord) -> bool:
-        born = self._born_at[uid]
+        born = self.born_at[uid]
         if is_unobserved(old):
             return False  # It has ended; how, somebody may still learn.
         if any(born <= at for at in self.lost_logs):

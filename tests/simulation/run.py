@@ -23,6 +23,8 @@ from simulation.world import World
 SEEDS = 300
 AHEAD = 4
 """Seeds that wait for each core, so that none has to wait for us."""
+TELL_EVERY = 60.0
+"""Seconds between two words on how far a soak has come."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,16 @@ class Summary:
             f"{self.counts['lost logs']} lost logs, {sum(faults.values())} faults:"
         )
         yield "  " + ", ".join(f"{n} {kind}" for kind, n in faults.items())
-        yield f"{sum(len(one.violations) for one in self.bad)} violations in {len(self.bad)} seeds"
+        yield self.verdict()
+
+    def verdict(self) -> str:
+        if not self.bad:
+            return "no violation"
+        return f"{sum(len(one.violations) for one in self.bad)} violations in {len(self.bad)} seeds"
+
+    def so_far(self) -> str:
+        took = time.perf_counter() - self.started
+        return f"{took:6.0f} s: {self.seeds} seeds, {self.seeds / took:.1f} a second; {self.verdict()}"
 
 
 def run_seed(seed: int, bug: str = "") -> Outcome:
@@ -131,12 +142,16 @@ def _tell(seed: int, bug: str) -> None:
 def _search(seeds: Iterable[int], bug: str, seconds: float) -> int:
     """0 if nothing was violated, as for a shell."""
     summary, until = Summary(), time.perf_counter() + seconds
+    tell_at = time.perf_counter() + TELL_EVERY
     in_time = itertools.takewhile(lambda _: time.perf_counter() < until, seeds)
     try:
         for outcome in run_seeds((seed, bug) for seed in in_time):
             summary.add(outcome)
             for violation in outcome.violations:
                 print(f"seed {outcome.seed}: {violation}", flush=True)
+            if time.perf_counter() >= tell_at:
+                tell_at += TELL_EVERY
+                print(summary.so_far(), flush=True)
     except KeyboardInterrupt:
         print("stopped")
     print(*summary.lines(), sep="\n")

@@ -44,7 +44,8 @@ class Asked:
 
 
 def _essence(intent: Intent) -> Intent:
-    """What is asked, without the resource, which says the same in ever new versions."""
+    """What is asked, without the resource and what it says of launches, which change without a reason to
+    ask again."""
     if isinstance(intent, Provision | Deprovision):
-        return msgspec.structs.replace(intent, resource={})
+        return msgspec.structs.replace(intent, resource={}, launch=None)
     return intent

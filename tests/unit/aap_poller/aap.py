@@ -147,7 +147,8 @@ class MemoryAap:
         await self._called("changed_since")
         ours = [job for job in self.state.jobs if job.template_id in templates]
         if since is None:
-            return [self._row(job) for job in ours[-1:]]
+            newest = {job.kind: job for job in ours}
+            return [self._row(job) for job in newest.values()]
         changed = (j for j in ours if j.created >= since or (j.finished is not None and j.finished >= since))
         return [self._row(job) for job in changed]
 
@@ -164,7 +165,10 @@ class MemoryAap:
     async def failure(self, row: Row) -> str:
         await self._called("failure")
         await self.details.wait()
-        return self._find(row.type, str(row.id)).play.failure.message  # type: ignore[union-attr]  # it is there
+        job = self._find(row.type, str(row.id))
+        if job is None:
+            raise NotFound("Not found.", system="AAP", status=404)
+        return _reason(job)
 
     async def _called(self, name: str) -> None:
         self.calls.append(name)
@@ -175,7 +179,7 @@ class MemoryAap:
             raise waiting.pop(0)
 
     def _find(self, kind: JobKind | None, id: str) -> model.Job | None:
-        job = self.state.jobs.get(int(id))
+        job = self.state.jobs.get(int(id)) if id.isascii() and id.isdecimal() else None
         return job if job is not None and kind in (None, JobKind(job.kind)) else None
 
     def _row(self, job: model.Job) -> Row:
@@ -188,3 +192,14 @@ def _accepted(template: model.Template, extra_vars: Mapping[str, Any]) -> Accept
     except Answer as answer:
         text = f"AAP refused POST launch: {msgspec.json.encode(answer.body).decode()}"
         raise Refused(text, system="AAP", status=answer.status) from answer
+
+
+def _reason(job: model.Job) -> str:
+    """Why *job* failed: a workflow for the same reason as its first job that did."""
+    failed = [node.job for node in job.nodes if node.job is not None and node.job.failed]
+    if failed:
+        return f"{failed[0].name}: {_reason(failed[0])}"
+    if job.status is model.Status.FAILED and not job.explanation:
+        failure = job.play.failure
+        return f"{failure.task} on {failure.host}: {failure.message}"
+    return job.explanation or job.traceback or f"see job {job.id} in AAP"

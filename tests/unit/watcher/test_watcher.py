@@ -89,6 +89,18 @@ async def test_a_change_that_asks_for_nothing_new_is_not_asked_twice(world: Worl
         assert world.board.verbs().count("Provision vm") == 1
 
 
+async def test_a_launch_that_is_told_of_in_other_words_is_not_asked_for_again(world: World) -> None:
+    async with world.watching():
+        world.create("vm")
+        await world.settle()
+        for reason in ("JobLogNew", "LaunchUnconfirmed", "ProviderUnreachable"):
+            vm = await world.instances.get("ns", "vm")
+            assert vm is not None
+            await world.instances.patch_status(vm, {"launch": {"number": 1, "reason": reason}})
+            await world.settle()
+        assert world.board.verbs().count("Provision vm") == 1
+
+
 async def test_what_is_not_asked_twice_in_a_row_is_repeated_on_time_under_constant_noise(
     world: World,
 ) -> None:

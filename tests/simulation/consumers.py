@@ -119,11 +119,13 @@ class Consumer:
         self._pumping_at = float("inf")
         now = self.loop.time()
         while self._due and (subscriber := self._free(now)) is not None:
-            batch = self._take(now, subscriber.room if subscriber.every else 1)
+            room = subscriber.room if subscriber.every else 1
+            batch = self._take(now, room)
             if not batch:
                 break
             subscriber.under_way += len(batch)
-            subscriber.rests_until = now + subscriber.every
+            full = len(batch) == room  # and others are left behind, which need not wait
+            subscriber.rests_until = now if full else now + subscriber.every
             subscriber.handle(batch)
         ready_at = min((one.rests_until for one in self.subscribers if one.room), default=None)
         if self._due and ready_at is not None:

@@ -62,20 +62,22 @@ class Consumer:
 
     def __post_init__(self) -> None:
         for stored in self.stream.messages.values():
-            self.hear(stored)
+            self.hear(stored, after=0.0)
         self.stream.heard.append(self.hear)
 
     @property
     def unsettled(self) -> list[Stored]:
         return [self.stream.messages[seq] for seq in self._due_at if seq in self.stream.messages]
 
-    def hear(self, stored: Stored) -> None:
+    def hear(self, stored: Stored, *, after: float | None = None) -> None:
+        """*stored* is to be delivered *after* so many seconds, or as soon as it has found its way."""
         if not any(matches(subject, stored.subject) for subject in self.subjects):
             return
         if self.forgetful and self.dice.happens(self.dice.rates.event_lost):
             self.dice.history.fault("event lost", self.durable, stored.subject)
             return
-        self._deliver_at(stored.seq, self.loop.time() + self.dice.latency())
+        delay = self.dice.latency() if after is None else after
+        self._deliver_at(stored.seq, self.loop.time() + delay)
 
     def subscribe(self, subscriber: Subscriber) -> None:
         self.subscribers = [one for one in self.subscribers if not one.process.dead]

@@ -53,6 +53,7 @@ class Connection:
         self._health = health
         self._client = Client()
         self._pulse: asyncio.Task[None] | None = None
+        self._closing = False
         self._interruptions: set[Callable[[], None]] = set()
 
     async def open(self) -> None:
@@ -62,6 +63,7 @@ class Connection:
 
     async def close(self) -> None:
         """Say goodbye, after what was published last has left, such as acknowledgements."""
+        self._closing = True
         if self._pulse is not None:
             self._pulse.cancel()
             await asyncio.gather(self._pulse, return_exceptions=True)
@@ -200,7 +202,7 @@ class Connection:
     async def _keep_alive(self) -> None:
         """``is_connected`` stays true when nats-py's read loop has died: only an answer proves life."""
         alive_at = self._clock.monotonic()
-        while True:
+        while not self._closing:  # Python 3.11 loses a cancel that comes in the moment of an answer
             await self._clock.sleep(PULSE_EVERY)
             if await self._has_pulse():
                 alive_at = self._clock.monotonic()

@@ -8,9 +8,12 @@ import pytest
 
 from cloudkit.contracts.events import JobEvent
 from cloudkit.runtime.answers import DONE, Answer, Received
+from cloudkit.runtime.connection import Connection
+from cloudkit.runtime.health import Health
 from contract.bus.messages import OffsetClock, eventually
 from contract.bus.postbox import Postbox
 from contract.bus.servers import Nats
+from sandbox.nats import NatsServer
 
 
 @pytest.fixture
@@ -56,3 +59,30 @@ async def test_stopping_lets_handlers_finish(postbox: Postbox) -> None:
 
 async def nothing_waits(postbox: Postbox) -> bool:
     return await postbox.waiting() == 0
+
+
+class DeafClock(OffsetClock):
+    """Its first sleeper does not hear that it is canceled, as happens to tasks in Python 3.11."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asleep = asyncio.Event()
+        self._deaf = True
+
+    async def sleep(self, seconds: float) -> None:
+        self.asleep.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if not self._deaf:
+                raise
+            self._deaf = False
+
+
+async def test_a_connection_is_closed_although_a_cancel_got_lost(server: NatsServer) -> None:
+    clock = DeafClock()
+    connection = Connection(server.url, service="tester", clock=clock, health=Health())
+    await connection.open()
+    await clock.asleep.wait()
+    async with asyncio.timeout(5):
+        await connection.close()

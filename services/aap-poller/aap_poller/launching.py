@@ -135,21 +135,26 @@ class Launching:
             return stray
         if not isinstance(template, Template):
             return await self._delay(intent, verdict, at, template)
-        if not _has_a_claim(at):
-            epoch = await self.log.epoch()
-            if epoch.age < self.clock.monotonic() - asked_at:
-                # The log was lost since: the intent knows of nothing that happened in between, and if AAP
-                # has forgotten it too, nothing else would tell. The watcher asks again.
-                return await self._give_back(intent, "it was asked for before the job log was made", None)
-            match await self.lost_log.obstacle(at, knew_jobs=may_have_jobs(intent, epoch.created)):
-                case Later() as later:
-                    return later
-                case Refused() as problem:
-                    return await self._delay(intent, verdict, at, problem)
+        if not _has_a_claim(at) and (wait := await self._first_claim_waits(intent, verdict, at, asked_at)):
+            return wait
         answer = await self.claiming.claim(intent, verdict.record, template, at)
         if answer == DONE:
             metrics.LAUNCH_SECONDS.labels(verdict.record.type).observe(self.clock.monotonic() - asked_at)
         return answer
+
+    async def _first_claim_waits(
+        self, intent: Launchable, verdict: Free, at: Position, asked_at: float
+    ) -> Answer | None:
+        """What keeps the instance's first claim in this log waiting, if anything does."""
+        epoch = await self.log.epoch()
+        if epoch.age < self.clock.monotonic() - asked_at:
+            # The log was lost since: the intent knows of nothing that happened in between, and if AAP has
+            # forgotten it too, nothing else would tell. The watcher asks again.
+            return await self._give_back(intent, "it was asked for before the job log was made", None)
+        obstacle = await self.lost_log.obstacle(at, knew_jobs=may_have_jobs(intent, epoch.created))
+        if isinstance(obstacle, Refused):
+            return await self._delay(intent, verdict, at, obstacle)
+        return obstacle
 
     async def _delay(self, intent: Launchable, verdict: Free, at: Position, problem: Problem) -> Answer:
         """Say on the resource why nothing is launched."""

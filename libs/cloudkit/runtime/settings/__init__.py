@@ -5,6 +5,7 @@ from cloudkit.runtime.settings.kinds import (
     Kind,
     Secret,
     choice,
+    choices,
     duration,
     flag,
     integer,
@@ -15,6 +16,7 @@ from cloudkit.runtime.settings.kinds import (
     secret,
     text,
     url,
+    words,
 )
 from cloudkit.runtime.settings.policy import PolicySettings
 from cloudkit.runtime.settings.shared import CommonSettings, LogFormat, LogLevel, NamespaceSettings
@@ -29,6 +31,7 @@ __all__ = [
     "Row",
     "Secret",
     "choice",
+    "choices",
     "describe",
     "duration",
     "flag",
@@ -43,4 +46,5 @@ __all__ = [
     "setting",
     "text",
     "url",
+    "words",
 ]

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import structlog
 
 from aap_poller.controller import Controller
-from aap_poller.log_lines import about
 from aap_poller.records import Records
 from aap_poller.rows import JobKey, Row, found
 from aap_poller.stopping import Stopping
@@ -22,6 +21,7 @@ from cloudkit.contracts.jobs import Provider
 from cloudkit.contracts.subjects import Addressee
 from cloudkit.lifecycle.claims import lacks, open_job
 from cloudkit.runtime.answers import DONE, Answer, Later, Received
+from cloudkit.runtime.log_lines import about
 from cloudkit.runtime.ports import Intents, JobLog
 
 log = structlog.get_logger(__name__)

@@ -7,7 +7,6 @@ import structlog
 
 from aap_poller.following import Following
 from aap_poller.launching import INTENT_IS_GOOD_FOR, Launching
-from aap_poller.log_lines import names
 from cloudkit.contracts.intents import (
     Cancel,
     Confirm,
@@ -19,6 +18,7 @@ from cloudkit.contracts.intents import (
 )
 from cloudkit.contracts.subjects import Addressee
 from cloudkit.runtime.answers import DONE, Answer, Never, Received
+from cloudkit.runtime.log_lines import names
 from cloudkit.runtime.ports import Clock, Intents
 
 log = structlog.get_logger(__name__)

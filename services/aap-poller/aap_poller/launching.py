@@ -18,12 +18,10 @@ import structlog
 
 from aap_poller.claiming import Claiming, Launchable
 from aap_poller.controller import Template
-from aap_poller.log_lines import names
 from aap_poller.lost_log import LostLog
 from aap_poller.presence import Presence, Problem
 from aap_poller.records import Records
 from aap_poller.stopping import Stopping
-from aap_poller.stopwatches import Stopwatches
 from aap_poller.templates import Templates
 from cloudkit.contracts.errors import Conflict, Refused, Unanswered, Unreachable
 from cloudkit.contracts.intents import Provision, Reconcile
@@ -31,7 +29,9 @@ from cloudkit.contracts.jobs import JobRecord, JobType, Provider
 from cloudkit.contracts.subjects import Addressee
 from cloudkit.lifecycle.claims import Busy, Free, Stale, StopFirst, Verdict, judge
 from cloudkit.runtime.answers import DONE, Answer, Later
+from cloudkit.runtime.log_lines import names
 from cloudkit.runtime.ports import Clock, Intents, JobLog, Position
+from cloudkit.runtime.stopwatches import Stopwatches
 
 log = structlog.get_logger(__name__)
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import structlog
 from msgspec.structs import replace
 
-from aap_poller import log_lines, metrics
+from aap_poller import metrics
 from aap_poller.controller import Controller, cancel
-from aap_poller.log_lines import about, names
 from aap_poller.presence import Problem, reason_of
 from aap_poller.rows import JobKey, OurJob, Row, found
 from cloudkit.contracts.errors import ProvisionerError
@@ -17,6 +16,8 @@ from cloudkit.contracts.instance import InstanceRef
 from cloudkit.contracts.jobs import JobRecord, JobState, Provider
 from cloudkit.lifecycle.claims import lacks
 from cloudkit.lifecycle.observe import advance, delayed, observed, purged
+from cloudkit.runtime import log_lines
+from cloudkit.runtime.log_lines import about, names
 from cloudkit.runtime.ports import Clock, JobLog, Position
 
 log = structlog.get_logger(__name__)

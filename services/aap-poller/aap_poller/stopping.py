@@ -2,16 +2,16 @@
 
 import structlog
 
-from aap_poller import log_lines
 from aap_poller.controller import Controller, cancel
-from aap_poller.log_lines import about
 from aap_poller.records import Records
 from aap_poller.rows import Row
-from aap_poller.stopwatches import Stopwatches
 from cloudkit.contracts.errors import Forbidden
 from cloudkit.contracts.instance import InstanceRef
 from cloudkit.contracts.jobs import JobRecord
+from cloudkit.runtime import log_lines
+from cloudkit.runtime.log_lines import about
 from cloudkit.runtime.ports import Clock, JobLog
+from cloudkit.runtime.stopwatches import Stopwatches
 
 log = structlog.get_logger(__name__)
 

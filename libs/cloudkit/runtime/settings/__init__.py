@@ -18,7 +18,7 @@ from cloudkit.runtime.settings.kinds import (
     url,
     words,
 )
-from cloudkit.runtime.settings.policy import PolicySettings
+from cloudkit.runtime.settings.policy import PatienceSettings, PolicySettings
 from cloudkit.runtime.settings.shared import CommonSettings, LogFormat, LogLevel, NamespaceSettings
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "LogFormat",
     "LogLevel",
     "NamespaceSettings",
+    "PatienceSettings",
     "PolicySettings",
     "Row",
     "Secret",

@@ -12,7 +12,20 @@ from cloudkit.runtime.settings.kinds import choice, choices, duration, integer, 
 
 
 @dataclass(frozen=True, kw_only=True)
-class PolicySettings:
+class PatienceSettings:
+    """What a provider's service must know as well."""
+
+    eda_patience: float = setting(
+        "CLOUDKIT_EDA_PATIENCE",
+        duration,
+        default="15m",
+        minimum=0,
+        doc="How long a deletion waits for an EDA job whose playbook may be at work.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicySettings(PatienceSettings):
     """What the services can be told that decide: give all of them the same values."""
 
     provisioning_provider: Provider = setting(
@@ -46,13 +59,6 @@ class PolicySettings:
         default="10m",
         minimum=1,
         doc="The same for a job whose webhook nobody answered.",
-    )
-    eda_patience: float = setting(
-        "CLOUDKIT_EDA_PATIENCE",
-        duration,
-        default="15m",
-        minimum=0,
-        doc="How long a deletion waits for an EDA job whose playbook may be at work.",
     )
     max_attempts: int = setting(
         "CLOUDKIT_MAX_ATTEMPTS",

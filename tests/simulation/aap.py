@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 from aap_poller.controller import Template
 from aap_poller.rows import Row
-from cloudkit.contracts.errors import Refused, Unanswered
+from cloudkit.contracts.errors import Refused
 from cloudkit.contracts.jobs import JobKind
+from cloudkit.runtime.ports import Clock
 from sandbox.aap.audit import AuditEntry
 from sandbox.aap.controller import Controller as State
 from sandbox.aap.model import Job
@@ -18,7 +19,7 @@ from sandbox.aap.playbooks import Outcome, Play, Playbooks
 from sandbox.aap.settings import Settings
 from sandbox.aap.subjects import Purpose, Subject
 from simulation.faults import LATEST, Dice
-from simulation.hosts import HostClock, Process
+from simulation.hosts import Process
 from simulation.network import Network
 from unit.aap_poller.aap import MemoryAap
 
@@ -57,7 +58,7 @@ class Server(MemoryAap):
 
     def __init__(
         self,
-        clock: HostClock,
+        clock: Clock,
         dice: Dice,
         happened: Callable[[AuditEntry], None],
         sent: Callable[[str], None],
@@ -144,12 +145,7 @@ class SimulatedAap:
             yield row
 
     async def failure(self, row: Row) -> str:
-        async def told() -> str:
-            if self._server.state.jobs.get(row.id) is None:
-                raise Unanswered("it is gone", system=AAP)
-            return await self._server.failure(row)
-
-        return await self._ask("reason", told)
+        return await self._ask("reason", lambda: self._server.failure(row))
 
     async def _ask(
         self,

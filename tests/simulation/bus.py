@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+import msgspec
 from nats.aio.msg import Msg
 
 from cloudkit.contracts.errors import Unreachable
@@ -19,12 +20,13 @@ from cloudkit.runtime.handling import Handling
 from cloudkit.runtime.intentboard import NatsIntents
 from cloudkit.runtime.jetstream import JetStream, PubAck, Stored, StreamInfo
 from cloudkit.runtime.joblog import NatsJobLog
+from cloudkit.runtime.ports import Clock
 from cloudkit.runtime.server_clock import ServerClock
 from cloudkit.runtime.streams import StreamSizes
 from simulation.consumers import Consumer, Subscriber
 from simulation.faults import Dice
-from simulation.hosts import HostClock, Process
-from simulation.loop import WORLD, VirtualLoop
+from simulation.hosts import Process
+from simulation.loop import WORLD, Loop
 from simulation.network import Network
 from simulation.streams import new_streams, stream_of
 
@@ -32,6 +34,8 @@ T = TypeVar("T")
 
 NATS = "NATS"
 READ_PATIENCE = REQUEST_TIMEOUT
+API_LEVEL = 1
+"""Of the first nats-server that knows the expectation headers."""
 FORGETFUL = "status-writer-events"
 LOG_IS_OLD = timedelta(minutes=15)
 """How old the first log is when a run begins."""
@@ -42,9 +46,9 @@ class Server:
 
     def __init__(
         self,
-        loop: VirtualLoop,
+        loop: Loop,
         dice: Dice,
-        clock: HostClock,
+        clock: Clock,
         appended: Callable[[Process, str, bytes], None],
     ) -> None:
         self.appended = appended
@@ -83,7 +87,7 @@ class Server:
             messages={},
             heard=[],
             last_sequence=0,
-            _last_under={},
+            _under={},
             _ids={},
         )
         self.streams[JOBS] = stream
@@ -120,6 +124,16 @@ class SimulatedJetStream(JetStream):
         self._server = server
         self._network = network
         self._process = process
+
+    async def api(self, name: str, body: Mapping[str, object] | None, answer: type[T]) -> T:
+        """What a start asks to know that the server keeps our rules; there is nothing to be configured."""
+        match name.split("."), body:
+            case ["INFO"], _:
+                return msgspec.convert({"api": {"level": API_LEVEL}}, answer)
+            case ["STREAM", "PURGE", stream], {"filter": str(subject)}:
+                await self.purge(stream, subject, up_to=self._server.streams[stream].last_sequence)
+                return msgspec.convert({}, answer)
+        raise NotImplementedError(name)
 
     async def stream_info(self, stream: str) -> StreamInfo:
         def look() -> StreamInfo:
@@ -194,7 +208,7 @@ def deliver(
     handling: Handling[Any] = Handling(bus, subscription.durable, subscription.read, handler)
 
     def handle(messages: Sequence[Msg]) -> None:
-        loop.create_task(work(messages), context=process.context)
+        loop.create_task(work(messages), context=process.context.copy())
 
     async def work(messages: Sequence[Msg]) -> None:
         if acknowledge_first:

@@ -16,7 +16,7 @@ from nats.aio.msg import Msg
 from cloudkit.runtime.jetstream import Stored
 from simulation.faults import Dice
 from simulation.hosts import Process
-from simulation.loop import WORLD, VirtualLoop
+from simulation.loop import WORLD, Loop
 from simulation.streams import Stream, matches
 
 
@@ -33,8 +33,11 @@ class Subscriber:
     rests_until: float = 0.0
 
     @property
-    def has_room(self) -> bool:
-        return self.under_way < self.most and not self.process.dead
+    def room(self) -> int:
+        """How many messages it can take: none, while it is at work on a batch."""
+        if self.process.dead or (self.every and self.under_way):
+            return 0
+        return self.most - self.under_way
 
 
 @dataclass(eq=False)
@@ -45,7 +48,7 @@ class Consumer:
     stream: Stream
     subjects: Sequence[str]
     ack_wait: float
-    loop: VirtualLoop
+    loop: Loop
     dice: Dice
     forgetful: bool = False
     """Whether it loses an event now and then."""
@@ -116,18 +119,18 @@ class Consumer:
         self._pumping_at = float("inf")
         now = self.loop.time()
         while self._due and (subscriber := self._free(now)) is not None:
-            batch = self._take(now, subscriber.most if subscriber.every else 1)
+            batch = self._take(now, subscriber.room if subscriber.every else 1)
             if not batch:
                 break
             subscriber.under_way += len(batch)
             subscriber.rests_until = now + subscriber.every
             subscriber.handle(batch)
-        ready_at = min((one.rests_until for one in self.subscribers if one.has_room), default=None)
+        ready_at = min((one.rests_until for one in self.subscribers if one.room), default=None)
         if self._due and ready_at is not None:
             self._pump_at(max(self._due[0][0], ready_at))
 
     def _free(self, now: float) -> Subscriber | None:
-        free = [one for one in self.subscribers if one.has_room and one.rests_until <= now]
+        free = [one for one in self.subscribers if one.room and one.rests_until <= now]
         return self.dice.random.choice(free) if free else None
 
     def _take(self, now: float, most: int) -> list[Msg]:
@@ -151,4 +154,10 @@ class Consumer:
         nanoseconds = int(stored.time.timestamp() * 1e9)
         epoch = int(self.stream.created.timestamp())
         reply = f"$JS.ACK.{self.stream.name}.{self.durable}.{count}.{stored.seq}.{epoch}.{nanoseconds}.0"
-        return Msg(_client=None, subject=stored.subject, reply=reply, data=stored.data)  # type: ignore[arg-type]  # it never replies by itself
+        return Msg(
+            _client=None,  # type: ignore[arg-type]  # it never replies by itself
+            subject=stored.subject,
+            reply=reply,
+            data=stored.data,
+            headers=dict(stored.headers),
+        )

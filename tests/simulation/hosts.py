@@ -10,7 +10,8 @@ from collections.abc import Callable
 from contextvars import Context
 from datetime import UTC, datetime, timedelta
 
-from simulation.loop import OWNER, WORLD, VirtualLoop
+from cloudkit.runtime.ports import Clock
+from simulation.loop import OWNER, WORLD, Loop
 
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 """The true time at virtual second 0."""
@@ -19,7 +20,7 @@ NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 class HostClock:
     """A `cloudkit.runtime.ports.Clock`: *skew* seconds off, and counting from a moment of its own."""
 
-    def __init__(self, loop: VirtualLoop, *, skew: float = 0.0, counts_from: float = 0.0) -> None:
+    def __init__(self, loop: Loop, *, skew: float = 0.0, counts_from: float = 0.0) -> None:
         self._loop = loop
         self._start = NEW_YEAR + timedelta(seconds=skew)
         self._counts_from = counts_from
@@ -57,11 +58,11 @@ class Process:
     def pause(self) -> None:
         self.halted = True
 
-    def go_on(self, loop: VirtualLoop) -> None:
+    def go_on(self, loop: Loop) -> None:
         if self.halted and not self.dead:
             self.let_go(loop)
 
-    def let_go(self, loop: VirtualLoop) -> None:
+    def let_go(self, loop: Loop) -> None:
         """Whatever was kept back may run."""
         self.halted = False
         kept, self._kept = self._kept, deque()
@@ -71,9 +72,7 @@ class Process:
 class Host:
     """Where *boot* starts a service whenever the last one has died."""
 
-    def __init__(
-        self, name: str, loop: VirtualLoop, clock: HostClock, boot: Callable[[Process], None]
-    ) -> None:
+    def __init__(self, name: str, loop: Loop, clock: Clock, boot: Callable[[Process], None]) -> None:
         self.name = name
         self.clock = clock
         self._loop = loop

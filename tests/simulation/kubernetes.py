@@ -3,9 +3,10 @@ conflicts, finalizers, and watches that are late, merge changes, miss one, fall 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -14,17 +15,18 @@ from cloudkit.contracts.errors import Conflict, Expired, NotFound, Refused, Unan
 from cloudkit.contracts.instance import ComputeInstance
 from cloudkit.runtime.kube.client import KubeClient, Request
 from cloudkit.runtime.kube.feed import Changed, Gone
+from cloudkit.runtime.ports import Clock
 from cloudkit.runtime.testing.kube import MemoryInstances, Resource
 from simulation.faults import Dice
-from simulation.hosts import HostClock, Process
-from simulation.loop import WORLD, VirtualLoop
+from simulation.hosts import Process
+from simulation.loop import WORLD, Loop
 from simulation.network import Network
 
 T = TypeVar("T")
 
 KUBERNETES = "Kubernetes"
 PATIENCE = 30.0
-ADDED, MODIFIED, DELETED = "ADDED", "MODIFIED", "DELETED"
+ADDED, MODIFIED, DELETED, BOOKMARK = "ADDED", "MODIFIED", "DELETED", "BOOKMARK"
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Change:
 class ApiServer(MemoryInstances):
     """All instances, and every change since the last compaction. *written* hears of each change."""
 
-    def __init__(self, clock: HostClock, written: Callable[[ComputeInstance, bool], None]) -> None:
+    def __init__(self, clock: Clock, written: Callable[[ComputeInstance, bool], None]) -> None:
         super().__init__(clock)
         self._written = written
         self._uids: set[str] = set()
@@ -61,37 +63,28 @@ class ApiServer(MemoryInstances):
     def raw(self, namespace: str, name: str) -> Resource:
         return self._existing(namespace, name)
 
-    def listed(self) -> bytes:
-        items = [seen.raw for seen in self.all()]
+    def listed(self, namespace: str) -> bytes:
+        items = [seen.raw for seen in self.all(namespace)]
         return msgspec.json.encode({"metadata": {"resourceVersion": str(self._version)}, "items": items})
 
     def patch(self, namespace: str, name: str, body: Any, *, status: bool) -> bytes:
         """A merge patch of the status, or a JSON patch of the finalizers, as our client sends them."""
         resource = self._existing(namespace, name)
-        metadata = resource["metadata"]
+        is_now = resource["metadata"]["uid"], resource["metadata"]["resourceVersion"]
         if status:
-            wanted = body["metadata"]["uid"], body["metadata"]["resourceVersion"]
-        else:
-            wanted = body[0]["value"], body[1]["value"]
-        if wanted != (metadata["uid"], metadata["resourceVersion"]):
-            raise Conflict("it changed since it was read", system=KUBERNETES, status=409)
-        if status:
-            return bytes(self.write_status(namespace, name, body["status"]).resource)
-        return bytes(self.write_finalizers(namespace, name, body[2]["value"]).resource)
+            if is_now != (body["metadata"]["uid"], body["metadata"]["resourceVersion"]):
+                raise Conflict("it changed since it was read", system=KUBERNETES, status=409)
+            return bytes(self._merge_status(resource, body["status"]).resource)
+        if is_now != (body[0]["value"], body[1]["value"]):
+            raise Refused("the test failed", system=KUBERNETES, status=422, reason="Invalid")
+        return bytes(self._replace_finalizers(resource, body[2]["value"]).resource)
 
-    def write_status(self, namespace: str, name: str, patch: dict[str, Any]) -> ComputeInstance:
-        resource = self._existing(namespace, name)
-        status = {**resource.get("status", {}), **msgspec.to_builtins(patch)}
-        kept = {key: value for key, value in status.items() if value is not None}
-        return self._replace({**resource, "status": kept})
+    def write_status(self, namespace: str, name: str, status: Mapping[str, Any]) -> ComputeInstance:
+        """Put *status* in the place of the one that is there, whatever that is."""
+        return self._replace({**self._existing(namespace, name), "status": dict(status)})
 
-    def write_finalizers(self, namespace: str, name: str, finalizers: list[str]) -> ComputeInstance:
-        resource = self._existing(namespace, name)
-        metadata = resource["metadata"]
-        added = set(finalizers) - set(metadata.get("finalizers", ()))
-        if metadata.get("deletionTimestamp") and added:
-            raise Refused("no finalizer can be added to what is being deleted", status=422, reason="Invalid")
-        return self._replace({**resource, "metadata": {**metadata, "finalizers": finalizers}})
+    def write_finalizers(self, namespace: str, name: str, finalizers: Sequence[str]) -> ComputeInstance:
+        return self._replace_finalizers(self._existing(namespace, name), finalizers)
 
     def compact(self) -> None:
         """Forget what was: whoever resumes from before now has to list again."""
@@ -112,14 +105,15 @@ class ApiServer(MemoryInstances):
 
 
 class Watch:
-    """An open watch of *process*, which has heard everything up to ``version``."""
+    """An open watch of *process* on *namespace*, or on all of them, that has told all up to ``version``."""
 
     def __init__(
-        self, server: ApiServer, loop: VirtualLoop, dice: Dice, process: Process, version: int
+        self, server: ApiServer, loop: Loop, dice: Dice, process: Process, namespace: str, version: int
     ) -> None:
         self._server = server
         self._loop = loop
         self._dice = dice
+        self._namespace = namespace
         self.process = process
         self.version = version
         self.lines: asyncio.Queue[bytes | None] = asyncio.Queue()
@@ -141,7 +135,7 @@ class Watch:
         self._flushes = False
         if self.silent or self.process.dead:
             return
-        news = [change for change in self._server.changes if change.version > self.version]
+        news = [change for change in self._server.changes if self._concerns(change)]
         merging = self._dice.happens(0.3)
         for index, change in enumerate(news):
             self.version = change.version
@@ -153,16 +147,21 @@ class Watch:
                 continue
             self.lines.put_nowait(change.line)
 
-    def end(self) -> None:
+    def _concerns(self, change: Change) -> bool:
+        return change.version > self.version and self._namespace in ("", change.place[0])
+
+    def end(self, *, orderly: bool) -> None:
+        """The last word, if it is *orderly*, is a bookmark."""
+        if orderly and not self.silent:
+            metadata = {"resourceVersion": str(self.version)}
+            self.lines.put_nowait(msgspec.json.encode({"type": BOOKMARK, "object": {"metadata": metadata}}))
         self.lines.put_nowait(None)
 
 
 class SimulatedKube(KubeClient):
     """A client of the API server in *process*."""
 
-    def __init__(
-        self, server: ApiServer, network: Network, loop: VirtualLoop, dice: Dice, process: Process
-    ) -> None:
+    def __init__(self, server: ApiServer, network: Network, loop: Loop, dice: Dice, process: Process) -> None:
         self._server = server
         self._network = network
         self._loop = loop
@@ -177,7 +176,7 @@ class SimulatedKube(KubeClient):
 
         def deed() -> bytes:
             if not name:
-                return self._server.listed()
+                return self._server.listed(namespace)
             if request.method == "GET":
                 return msgspec.json.encode(self._server.raw(namespace, name))
             return self._server.patch(namespace, name, msgspec.to_builtins(request.body), status=status)
@@ -188,12 +187,13 @@ class SimulatedKube(KubeClient):
 
     @asynccontextmanager
     async def lines(self, request: Request) -> AsyncIterator[AsyncIterator[bytes]]:
+        namespace, _, _ = _place(request.path)
         version = int(request.query["resourceVersion"])
 
         def open() -> Watch:
             if version < self._server.compacted:
                 raise Expired("too old resource version", system=KUBERNETES, status=410)
-            watch = Watch(self._server, self._loop, self._dice, self._process, version)
+            watch = Watch(self._server, self._loop, self._dice, self._process, namespace, version)
             self._server.watches = [one for one in self._server.watches if not one.process.dead]
             self._server.watches.append(watch)
             watch.hear()
@@ -206,7 +206,7 @@ class SimulatedKube(KubeClient):
         breaks = self._dice.happens(0.2)
         if breaks:
             seconds = self._dice.random.randrange(seconds)
-        self._loop.call_later(seconds, watch.end, context=WORLD)
+        self._loop.call_later(seconds, partial(watch.end, orderly=not breaks), context=WORLD)
         try:
             yield _until_the_end(watch, breaks=breaks)
         finally:
@@ -234,8 +234,8 @@ def _named(deed: Callable[[], T], name: str) -> Callable[[], T]:
 
 
 def _place(path: str) -> tuple[str, str, bool]:
-    """Namespace and name in *path*, empty for a list, and whether it is the status that is meant."""
+    """Namespace and name in *path*, empty for all of them, and whether it is the status that is meant."""
     parts = path.removesuffix("/status").split("/")
-    if "namespaces" not in parts or parts[-1] == "computeinstances":
+    if "namespaces" not in parts:
         return "", "", False
-    return parts[5], parts[7], path.endswith("/status")
+    return parts[5], parts[7] if len(parts) > 7 else "", path.endswith("/status")

@@ -26,6 +26,28 @@ class Owner(Protocol):
         ...
 
 
+class Loop(Protocol):
+    """What servers and hosts need of a loop: a virtual one, or one that runs tests (`simulation.calm`)."""
+
+    def time(self) -> float: ...
+
+    def call_at(
+        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle: ...
+
+    def call_later(
+        self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle: ...
+
+    def create_future(self) -> asyncio.Future[Any]: ...
+
+    def create_task(
+        self, coro: Coroutine[Any, Any, Any], *, context: Context | None = None
+    ) -> asyncio.Task[Any]: ...
+
+    def run_again(self, handles: deque[asyncio.Handle]) -> None: ...
+
+
 OWNER: ContextVar[Owner | None] = ContextVar("owner", default=None)
 WORLD = Context()
 """The context of everything that is no process of ours: servers, networks, people."""

@@ -94,11 +94,9 @@ class Nemesis:
             metadata = seen.instance.metadata
             if (kept := self._statuses.get(metadata.uid)) and self.dice.random.random() < 0.5:
                 old = self.dice.random.choice(kept)
-                now = self.kube.raw(metadata.namespace, metadata.name).get("status", {})
                 self.history.fault("status restored", metadata.name, "")
                 self.invariants.restored.add(metadata.uid)
-                patch = {**dict.fromkeys(now), **old}
-                self.kube.write_status(metadata.namespace, metadata.name, patch)
+                self.kube.write_status(metadata.namespace, metadata.name, old)
                 self.invariants.restored.discard(metadata.uid)
 
     def _compact(self) -> None:

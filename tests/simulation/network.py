@@ -11,7 +11,7 @@ from typing import TypeVar
 from cloudkit.contracts.errors import ProvisionerError, Unanswered, Unreachable
 from simulation.faults import LATEST, Dice, Fate
 from simulation.hosts import Process
-from simulation.loop import WORLD, VirtualLoop
+from simulation.loop import WORLD, Loop
 
 T = TypeVar("T")
 Outcome = tuple[T | None, ProvisionerError | None]
@@ -21,7 +21,7 @@ class Network:
     """Between all processes and all servers. ``away`` are the servers that cannot be reached now, the last
     of them until ``back_at``."""
 
-    def __init__(self, loop: VirtualLoop, dice: Dice) -> None:
+    def __init__(self, loop: Loop, dice: Dice) -> None:
         self._loop = loop
         self._dice = dice
         self.away: set[str] = set()

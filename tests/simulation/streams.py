@@ -3,7 +3,7 @@
 The rules are those of nats-server that the real bus leans on, and that `tests/contract/bus` holds both to.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -28,7 +28,7 @@ class Stream:
     messages: dict[int, Stored] = field(default_factory=dict)
     heard: list[Callable[[Stored], None]] = field(default_factory=list)
     last_sequence: int = 0
-    _last_under: dict[str, int] = field(default_factory=dict)
+    _under: dict[str, list[int]] = field(default_factory=dict)
     _ids: dict[str, tuple[datetime, int]] = field(default_factory=dict)
 
     def append(self, subject: str, body: bytes, headers: Mapping[str, str]) -> PubAck:
@@ -38,18 +38,18 @@ class Stream:
         if duplicate and self.looks_for_duplicates_first:
             return duplicate
         if self.heeds_expectations:
-            self._check_expectation(headers)
+            self._check_expectation(subject, headers)
         if duplicate:
             return duplicate
-        if self.only_newest:
-            self.messages.pop(self._last_under.get(subject, 0), None)
+        if self.only_newest and (older := self.last(subject)) is not None:
+            del self.messages[older.seq]
         self.last_sequence += 1
         stored = Stored(subject, self.last_sequence, now, body, dict(headers))
         self.messages[stored.seq] = stored
         if id:
             self._ids[id] = now, stored.seq
-        for under in _prefixes(subject):
-            self._last_under[under] = stored.seq
+        for pattern in _patterns(subject):
+            self._under.setdefault(pattern, []).append(stored.seq)
         for hear in self.heard:
             hear(stored)
         return PubAck(seq=stored.seq)
@@ -59,13 +59,19 @@ class Stream:
         known = sequence and (now - stored_at).total_seconds() < DUPLICATES_ARE_KNOWN_FOR
         return PubAck(seq=sequence, duplicate=True) if known else None
 
-    def _check_expectation(self, headers: Mapping[str, str]) -> None:
-        under = headers.get(f"{EXPECTED}-Subject", "")
-        if under and self._last_under.get(under, 0) != int(headers[EXPECTED]):
+    def _check_expectation(self, subject: str, headers: Mapping[str, str]) -> None:
+        if EXPECTED not in headers:
+            return
+        last = self.last(headers.get(f"{EXPECTED}-Subject", subject))
+        if (last.seq if last else 0) != int(headers[EXPECTED]):
             raise JetStreamRefused("wrong last sequence", code=WRONG_LAST_SEQUENCE, status=400)
 
     def last(self, subject: str) -> Stored | None:
-        return self.messages.get(self._last_under.get(subject, 0))
+        """The newest message under *subject*, which may end with ``>`` but holds no ``*``."""
+        under = self._under.get(subject, [])
+        while under and under[-1] not in self.messages:
+            under.pop()
+        return self.messages[under[-1]] if under else None
 
     def every(self, subject: str) -> list[Stored]:
         return [stored for stored in self.messages.values() if matches(subject, stored.subject)]
@@ -76,12 +82,12 @@ class Stream:
                 del self.messages[stored.seq]
 
 
-def _prefixes(subject: str) -> tuple[str, ...]:
-    """What our code reads the last message of: the subject itself, a name's jobs, a uid's jobs."""
+def _patterns(subject: str) -> Iterator[str]:
+    """Whatever a message of *subject* may be asked for by: the subject, and what it begins with."""
+    yield subject
     tokens = subject.split(".")
-    if tokens[1] != "job":
-        return (subject,)
-    return subject, ".".join(tokens[:4]) + ".>", ".".join(tokens[:5]) + ".>"
+    for length in range(1, len(tokens)):
+        yield ".".join(tokens[:length]) + ".>"
 
 
 def matches(pattern: str, subject: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from cloudkit.contracts.instance import InstanceRef, decode
+from cloudkit.contracts.instance import InstanceRef, Launch, decode
 from cloudkit.contracts.jobs import JobRecord, JobState
 
 
@@ -22,7 +22,8 @@ class _ToProvider(msgspec.Struct, frozen=True, kw_only=True):
     """What every intent to a provider carries.
 
     ``born`` is the resource's creation time, to be compared with that of the job log. ``newest`` is
-    the newest job that the resource shows: the record to start from when the log has none.
+    the newest job that the resource shows: the record to start from when the log has none; ``launch``
+    is what it says of one that has not become a job.
     ``retry_requested_at`` is what the annotation of that name says.
     """
 
@@ -30,6 +31,7 @@ class _ToProvider(msgspec.Struct, frozen=True, kw_only=True):
     born: datetime
     number: int
     newest: JobRecord | None = None
+    launch: Launch | None = None
     retry_requested_at: str = ""
 
 

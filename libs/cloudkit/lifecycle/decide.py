@@ -253,6 +253,7 @@ def _about(s: Situation, number: int) -> dict[str, Any]:
         "instance": s.instance.ref,
         "born": s.instance.metadata.creation_timestamp,
         "newest": s.newest,
+        "launch": s.instance.status.launch,
         "retry_requested_at": s.instance.retry_requested_at,
         "number": number,
     }

@@ -8,12 +8,17 @@ from datetime import datetime, timedelta
 
 from cloudkit.contracts.events import JobEvent, JobEventName
 from cloudkit.contracts.instance import Launch
+from cloudkit.contracts.intents import ProviderIntent
 from cloudkit.contracts.jobs import JobRecord, JobType
 from cloudkit.lifecycle.history import newest
 from cloudkit.lifecycle.texts import shorten
 
 LAUNCH_UNCONFIRMED = "LaunchUnconfirmed"
 DELAYED = "Delayed"
+JOB_LOG_NEW = "JobLogNew"
+"""The job log was lost, minutes ago: what was launched before may still turn up."""
+BORN_WITHIN = timedelta(seconds=1)
+"""Kubernetes counts the time of a creation in whole seconds."""
 UNCONFIRMED_AFTER = timedelta(seconds=5)
 """A launch that goes well takes less, and is not worth a word."""
 
@@ -28,6 +33,14 @@ def latest_launch(
     if latest is None or (newest_job is not None and newest_job.number >= latest.number):
         return None
     return latest
+
+
+def may_have_jobs(intent: ProviderIntent, log_created: datetime) -> bool:
+    """Whether a log from before *log_created* may have known a job of the instance, or the launch of one
+    that may still be on its way. Clocks differ, so what the resource shows counts as well."""
+    unresolved = intent.launch is not None and intent.launch.reason in (LAUNCH_UNCONFIRMED, JOB_LOG_NEW)
+    older = intent.born + BORN_WITHIN <= log_created
+    return intent.newest is not None or unresolved or older
 
 
 def blocks(launch: Launch, work: JobType) -> bool:

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import assert_never
 
 import structlog
@@ -28,6 +29,7 @@ from cloudkit.contracts.intents import Provision, Reconcile
 from cloudkit.contracts.jobs import JobRecord, JobType, Provider
 from cloudkit.contracts.subjects import Addressee
 from cloudkit.lifecycle.claims import Busy, Free, Stale, StopFirst, Verdict, judge
+from cloudkit.lifecycle.launches import may_have_jobs
 from cloudkit.runtime.answers import DONE, Answer, Later
 from cloudkit.runtime.log_lines import names
 from cloudkit.runtime.ports import Clock, Intents, JobLog, Position
@@ -85,11 +87,12 @@ class Launching:
     claiming: Claiming
     slots: Slots
     cancel_grace: float
-    canceled: Stopwatches[str] = field(init=False)
-    """Since when this process knows of each canceled job (AAP's id) that a launch waits for."""
+    canceled: Stopwatches[tuple[str, datetime]] = field(init=False)
+    """Since when this process knows of each canceled job that a launch waits for: by AAP's id, which comes
+    again when AAP is restored, and the time of its record."""
 
     def __post_init__(self) -> None:
-        watches = Stopwatches[str](self.clock, forget_after=10 * self.cancel_grace + 60.0)
+        watches = Stopwatches[tuple[str, datetime]](self.clock, forget_after=10 * self.cancel_grace + 60.0)
         object.__setattr__(self, "canceled", watches)
 
     async def launch(self, intent: Launchable, *, asked_at: float) -> Answer:
@@ -150,9 +153,12 @@ class Launching:
         if not isinstance(template, Template):
             return await self._delay(intent, verdict, at, template)
         if not _has_a_claim(at):
-            if await self._is_older_than_the_log(asked_at):
+            epoch = await self.log.epoch()
+            if epoch.age < self.clock.monotonic() - asked_at:
+                # The log was lost since: the intent knows of nothing that happened in between, and if AAP
+                # has forgotten it too, nothing else would tell. The watcher asks again.
                 return await self._give_back(intent, "it was asked for before the job log was made", None)
-            match await self.lost_log.obstacle(at, knew_jobs=intent.newest is not None):
+            match await self.lost_log.obstacle(at, knew_jobs=may_have_jobs(intent, epoch.created)):
                 case Later() as later:
                     return later
                 case Refused() as problem:
@@ -178,17 +184,11 @@ class Launching:
             return problem
         return template
 
-    async def _is_older_than_the_log(self, asked_at: float) -> bool:
-        """Whether the log was lost since: then the intent knows of nothing that happened in between, and
-        if AAP has forgotten it too, nothing else would tell. The watcher asks again."""
-        epoch = await self.log.epoch()
-        return epoch.age < self.clock.monotonic() - asked_at
-
     def _grace_left(self, canceled: JobRecord | None) -> float:
         """Seconds until the playbook of *canceled* is surely over, as far as this process can tell."""
         if canceled is None:
             return 0.0
-        return max(0.0, self.cancel_grace - self.canceled.elapsed(canceled.job_id))
+        return max(0.0, self.cancel_grace - self.canceled.elapsed((canceled.job_id, canceled.timestamp)))
 
 
 def _has_a_claim(at: Position) -> bool:

@@ -19,6 +19,7 @@ from cloudkit.contracts.errors import Refused
 from cloudkit.contracts.events import JobEvent, JobEventName
 from cloudkit.contracts.instance import InstanceRef
 from cloudkit.contracts.jobs import JobState
+from cloudkit.lifecycle.launches import JOB_LOG_NEW
 from cloudkit.runtime.answers import Later
 from cloudkit.runtime.ports import JobLog, LogEpoch, Position
 
@@ -27,7 +28,6 @@ log = structlog.get_logger(__name__)
 CLOCKS_DIFFER_BY = timedelta(minutes=15)
 """At most: AAP's and that of NATS."""
 ADOPTED_AGAIN_AFTER = 1.0
-JOB_LOG_NEW = "JobLogNew"
 
 
 @dataclass
@@ -78,7 +78,8 @@ class LostLog:
         What takes minutes is a `Refused`, for the resource to say.
 
         Appends the newest job of ours that the log lacks, if there is one. Only the first log of a new
-        installation need not wait: AAP has no job older than it, and the resource shows none (*knew_jobs*).
+        installation need not wait: AAP has no job older than it, and the resource none that it might show
+        (*knew_jobs*).
         """
         epoch = await self._log.epoch()
         survey = await self._surveyed(epoch)

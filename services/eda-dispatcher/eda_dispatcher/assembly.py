@@ -16,7 +16,6 @@ from eda_dispatcher.settings import Settings
 from eda_dispatcher.subscriptions import subscriptions
 from eda_dispatcher.webhooks import Webhooks
 
-
 ANSWER_IS_WRITTEN_WITHIN = 20.0
 """Seconds after which a claim whose webhook nobody accounts for has lost its sender."""
 

@@ -27,12 +27,12 @@ from cloudkit.contracts.jobs import JobRecord, JobState, JobType, Provider
 from cloudkit.contracts.subjects import Addressee
 from cloudkit.lifecycle.claims import Busy, Free, Stale, StopFirst, Verdict, judge
 from cloudkit.lifecycle.evidence import eda_job_id, sent
-from cloudkit.lifecycle.launches import LAUNCH_UNCONFIRMED
+from cloudkit.lifecycle.launches import JOB_LOG_NEW, may_have_jobs
 from cloudkit.lifecycle.observe import delayed
 from cloudkit.runtime import log_lines
 from cloudkit.runtime.answers import DONE, Answer, Later
 from cloudkit.runtime.log_lines import about, names
-from cloudkit.runtime.ports import Clock, Intents, JobLog, LogEpoch, Position
+from cloudkit.runtime.ports import Clock, Intents, JobLog, Position
 from cloudkit.runtime.stopwatches import Stopwatches
 from eda_dispatcher import metrics
 from eda_dispatcher.presence import Presence, Problem, reason_of
@@ -50,10 +50,7 @@ LOG_IS_NEW_FOR = 300.0
 BUSY_AGAIN_AFTER = 2.0
 CONFLICT_AGAIN_AFTER = 0.1
 DELAYED_AGAIN_AFTER = 20.0
-BORN_WITHIN = timedelta(seconds=1)
-"""Kubernetes counts the time of a creation in whole seconds."""
 REQUEST_INTERVAL = "RequestInterval"
-JOB_LOG_NEW = "JobLogNew"
 
 Launchable = Provision | Deprovision
 
@@ -129,7 +126,7 @@ class Dispatching:
             epoch = await self.log.epoch()
             if epoch.age < self.clock.monotonic() - asked_at:
                 return await self._give_back(intent, "it was asked for before the job log was made")
-            if _knew_jobs(intent, epoch) and epoch.age < LOG_IS_NEW_FOR:
+            if may_have_jobs(intent, epoch.created) and epoch.age < LOG_IS_NEW_FOR:
                 text = f"The job log is new: for {LOG_IS_NEW_FOR:.0f} s, jobs of before may still turn up"
                 return await self._delay(intent, free.record, at, Refused(text, reason=JOB_LOG_NEW))
         if isinstance(intent, Deprovision) and intent.nothing_to_remove:
@@ -246,9 +243,3 @@ def _nothing_removed(intent: Deprovision, record: JobRecord, now: datetime) -> J
 def _has_a_claim(at: Position) -> bool:
     """Whether this log has a claim of the instance: then it was not lost since."""
     return at.of_uid is not None and bool(at.of_uid.job.claimant)
-
-
-def _knew_jobs(intent: Launchable, epoch: LogEpoch) -> bool:
-    """Whether an earlier log may have known a job of the instance, or the launch of one."""
-    unresolved = intent.launch is not None and intent.launch.reason in (LAUNCH_UNCONFIRMED, JOB_LOG_NEW)
-    return intent.newest is not None or unresolved or intent.born + BORN_WITHIN <= epoch.created

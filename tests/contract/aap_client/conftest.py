@@ -1,6 +1,7 @@
 """The client of AAP against the stand-in, over real HTTP on loopback."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import httpx
@@ -37,14 +38,8 @@ class StandIn:
 @pytest.fixture
 async def stand_in() -> AsyncIterator[StandIn]:
     """One that this test may harm."""
-    app = create_app(SETTINGS)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield StandIn(f"http://127.0.0.1:{runner.addresses[0][1]}", app[CONTROLLER])
-    finally:
-        await runner.cleanup()
+    async with running(create_app(SETTINGS)) as stand_in:
+        yield stand_in
 
 
 @pytest.fixture
@@ -55,13 +50,33 @@ async def control(stand_in: StandIn) -> AsyncIterator[Control]:
 
 @pytest.fixture
 async def client(stand_in: StandIn) -> AsyncIterator[httpx.AsyncClient]:
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    url = f"{stand_in.url}/api/controller/v2/"
-    async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False) as client:
+    async with client_of(stand_in) as client:
         yield client
 
 
 @pytest.fixture
 def aap(client: httpx.AsyncClient) -> HttpController:
+    return controller_on(client)
+
+
+@asynccontextmanager
+async def running(app: web.Application) -> AsyncIterator[StandIn]:
+    """*app* on a port of loopback."""
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield StandIn(f"http://127.0.0.1:{runner.addresses[0][1]}", app[CONTROLLER])
+    finally:
+        await runner.cleanup()
+
+
+def client_of(stand_in: StandIn) -> httpx.AsyncClient:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    url = f"{stand_in.url}/api/controller/v2/"
+    return httpx.AsyncClient(base_url=url, headers=headers, trust_env=False)
+
+
+def controller_on(client: httpx.AsyncClient) -> HttpController:
     exchange = Exchange(client, within=PATIENCE)
     return HttpController(exchange, exchange)

@@ -1,8 +1,12 @@
-"""One suite for every bus: in memory, on one nats-server, and on three of them with replicas."""
+"""One suite for every bus: in memory, in the simulation, on one nats-server, and on three with replicas.
+
+The simulation has no configuration, no connections and no orderly end of a process; what is about those is
+asked of real servers alone.
+"""
 
 import logging
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 import structlog
@@ -10,26 +14,24 @@ import structlog
 from cloudkit.contracts.instance import InstanceRef
 from cloudkit.runtime.bus import Bus, connect
 from cloudkit.runtime.health import Health
-from cloudkit.runtime.intentboard import NatsIntents
-from cloudkit.runtime.joblog import NatsJobLog
 from cloudkit.runtime.ports import Intents, JobLog
 from cloudkit.runtime.streams import StreamSizes
 from cloudkit.runtime.testing import ManualClock, MemoryIntents, MemoryJobLog
 from contract.bus.messages import OffsetClock, an_instance
+from contract.bus.servers import Nats, Servers, Simulated
 from sandbox.nats import NatsCluster, NatsServer, start_nats, start_nats_cluster
+from simulation.calm import calm
 
 MIB = 1024 * 1024
 SMALL = StreamSizes(jobs_max_bytes=64 * MIB, dead_letters_max_bytes=16 * MIB)
 SMALL_AND_REPLICATED = StreamSizes(3, 64 * MIB, 16 * MIB)
-
-
-@dataclass(frozen=True)
-class Nats:
-    """Where servers are, how large the streams on them are made, and an open bus to them."""
-
-    url: str
-    sizes: StreamSizes
-    bus: Bus
+SERVERS = {
+    "one node": "nats_on_server",
+    "three nodes": "nats_on_cluster",
+    "simulated": "simulated",
+    "simulated with replicas": "simulated_with_replicas",
+}
+"""The fixture of each kind of servers."""
 
 
 @dataclass(frozen=True)
@@ -96,49 +98,52 @@ def health() -> Health:
     return Health()
 
 
+@pytest.fixture
+async def simulated() -> AsyncIterator[Simulated]:
+    async with calm() as world:
+        yield Simulated(world, replicas=False)
+
+
+@pytest.fixture
+async def simulated_with_replicas() -> AsyncIterator[Simulated]:
+    async with calm() as world:
+        yield Simulated(world, replicas=True)
+
+
 @pytest.fixture(params=["one node", "three nodes"])
 def nats(request: pytest.FixtureRequest) -> Nats:
     """Real servers, shared with other tests."""
-    return nats_of(request)
+    nats = servers_of(request)
+    assert isinstance(nats, Nats)
+    return nats
+
+
+@pytest.fixture(params=["one node", "three nodes", "simulated"])
+def servers(request: pytest.FixtureRequest) -> Servers:
+    """Real servers, shared with other tests, or simulated ones."""
+    return servers_of(request)
 
 
 @pytest.fixture
-def bus(nats: Nats, clock: OffsetClock) -> Bus:
-    """A bus on real servers, by the clock of this test."""
-    return by_the_clock(nats.bus, clock)
+def bus(servers: Servers, clock: OffsetClock) -> Bus:
+    """A bus by the clock of this test."""
+    return servers.bus_by(clock)
 
 
-@pytest.fixture(params=["memory", "one node", "three nodes"])
-def perhaps_nats(request: pytest.FixtureRequest) -> Nats | None:
-    """Real servers, or none."""
-    return None if request.param == "memory" else nats_of(request)
-
-
-@pytest.fixture
-def ports(perhaps_nats: Nats | None, clock: OffsetClock) -> Ports:
-    """The ports, real and faked."""
-    if perhaps_nats is None:
+@pytest.fixture(params=["memory", *SERVERS])
+def ports(request: pytest.FixtureRequest, clock: OffsetClock) -> Ports:
+    """The ports, real, simulated and faked."""
+    if request.param == "memory":
         manual = ManualClock()
         return Ports(MemoryJobLog(manual), MemoryIntents(), manual)
-    bus = by_the_clock(perhaps_nats.bus, clock)
+    bus = servers_of(request).bus_by(clock)
     return Ports(bus.jobs, bus.intents, clock)
 
 
-def by_the_clock(bus: Bus, clock: OffsetClock) -> Bus:
-    """The same connection, seen by a process with a clock of its own."""
-    return replace(
-        bus,
-        clock=clock,
-        jobs=NatsJobLog(bus.jetstream, service=bus.service, clock=clock),
-        intents=NatsIntents(bus.jetstream, service=bus.service, clock=clock),
-    )
-
-
-def nats_of(request: pytest.FixtureRequest) -> Nats:
+def servers_of(request: pytest.FixtureRequest) -> Servers:
     """The servers that the parameter of *request* names; only those are started that a run needs."""
-    name = "nats_on_server" if request.param == "one node" else "nats_on_cluster"
-    nats: Nats = request.getfixturevalue(name)
-    return nats
+    servers: Servers = request.getfixturevalue(SERVERS[request.param])
+    return servers
 
 
 @pytest.fixture

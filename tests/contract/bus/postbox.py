@@ -1,19 +1,18 @@
 """A subscription of one test, on subjects that no other test uses."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from secrets import token_hex
 
-from cloudkit.contracts.errors import Unanswered, Unreachable
 from cloudkit.contracts.events import JobEvent, encode_event, read_event
 from cloudkit.contracts.instance import InstanceRef
 from cloudkit.contracts.subjects import DEAD_LETTERS, JOBS, dead_letter_subject, job_subject
 from cloudkit.runtime.answers import DONE, Answer, Received
 from cloudkit.runtime.bus import Bus
-from cloudkit.runtime.delivery import BatchSubscription, Subscription, deliver
+from cloudkit.runtime.delivery import BatchSubscription, Subscription
 from cloudkit.runtime.jetstream import Stored
+from contract.bus.consumers import Consumers, NatsConsumers
 from contract.bus.messages import claimed
 
 Received_ = Received[JobEvent]
@@ -24,6 +23,7 @@ class Postbox:
     """Job events of one namespace of their own: put in with `post`, taken out by a handler."""
 
     bus: Bus
+    consumers: Consumers = field(default_factory=NatsConsumers)
     namespace: str = field(default_factory=lambda: f"ns-{token_hex(4)}")
     received: list[Received_] = field(default_factory=list)
     posted: int = 0
@@ -80,35 +80,24 @@ class Postbox:
     def numbers(self) -> list[int]:
         return sorted(each.body.job.number for each in self.received)
 
+    def delivering(
+        self, subscription: Subscription[JobEvent] | BatchSubscription[JobEvent]
+    ) -> AbstractAsyncContextManager[None]:
+        """Deliver in the background, until the block ends."""
+        return self.consumers.delivering(self.bus, subscription)
+
     async def waiting(self) -> int:
         """How many messages are not acknowledged; -1 while some were not delivered yet."""
-        try:
-            info = await self.bus.jetstream.api(f"CONSUMER.INFO.{JOBS}.{self.namespace}", None, dict)
-        except (Unreachable, Unanswered):  # a new consumer has no leader yet
+        count = await self.consumers.count(self.bus, self.subscription())
+        if count is None or count.delivered < self.posted:
             return -1
-        if int(info["delivered"]["consumer_seq"]) < self.posted:
-            return -1
-        return int(info["num_pending"]) + int(info["num_ack_pending"])
+        return count.unsettled
 
     async def redelivered(self) -> int:
         """How many messages that wait for an acknowledgement were delivered more than once."""
-        info = await self.bus.jetstream.api(f"CONSUMER.INFO.{JOBS}.{self.namespace}", None, dict)
-        return int(info["num_redelivered"])
+        count = await self.consumers.count(self.bus, self.subscription())
+        return 0 if count is None else count.redelivered
 
     async def dead_letters(self) -> list[Stored]:
         subject = dead_letter_subject(self.bus.service, f"cloudkit.job.{self.namespace}.>")
         return await self.bus.jetstream.every(DEAD_LETTERS, subject)
-
-
-@asynccontextmanager
-async def delivering(
-    bus: Bus, subscription: Subscription[JobEvent] | BatchSubscription[JobEvent]
-) -> AsyncIterator[asyncio.Event]:
-    """Deliver in the background; setting what this yields, or leaving, ends it in order."""
-    stopping = asyncio.Event()
-    delivery = asyncio.create_task(deliver(bus, subscription, stopping=stopping))
-    try:
-        yield stopping
-    finally:
-        stopping.set()
-        await delivery

@@ -12,16 +12,25 @@ from cloudkit.contracts.instance import InstanceRef
 from cloudkit.contracts.subjects import INTENTS, JOBS, Addressee, intent_subject, job_subject, jobs_of_uid
 from cloudkit.runtime.bus import Bus
 from cloudkit.runtime.connection import REQUEST_TIMEOUT
-from cloudkit.runtime.jetstream import JetStream, JetStreamRefused, PubAck
+from cloudkit.runtime.jetstream import JetStreamRefused, PubAck
 from cloudkit.runtime.joblog import NatsJobLog
+from contract.bus.conftest import SERVERS, servers_of
+from contract.bus.forwarding import ForwardingJetStream
 from contract.bus.messages import OffsetClock, claimed, provision, said
+from contract.bus.servers import Servers
 
 
-class UnreliableJetStream(JetStream):
+@pytest.fixture(params=SERVERS)
+def servers(request: pytest.FixtureRequest) -> Servers:
+    """All of them: what comes of a repeated append depends on replicas."""
+    return servers_of(request)
+
+
+class UnreliableJetStream(ForwardingJetStream):
     """Stores every append, and loses the first answers. *meanwhile* happens before each answer is lost."""
 
     def __init__(self, bus: Bus, *, lost_answers: int, meanwhile: Callable[[], None] = lambda: None) -> None:
-        super().__init__(bus.jetstream.connection, bus.jetstream.server_clock)
+        super().__init__(bus.jetstream)
         self._lost_answers = lost_answers
         self._meanwhile = meanwhile
         self.appends = 0

@@ -11,20 +11,19 @@ from cloudkit.contracts.errors import Unreachable
 from cloudkit.contracts.events import JobEvent, JobEventName
 from cloudkit.contracts.instance import InstanceRef
 from cloudkit.contracts.intents import Intent, Provision, read_intent
-from cloudkit.contracts.subjects import INTENTS, JOBS, Addressee, intent_subject, jobs_of_uid
+from cloudkit.contracts.subjects import INTENTS, Addressee, intent_subject
 from cloudkit.runtime import troubles
 from cloudkit.runtime.answers import DONE, Answer, Later, Never, Received
-from cloudkit.runtime.bus import Bus, connect
-from cloudkit.runtime.delivery import Subscription, deliver
-from cloudkit.runtime.health import Health
-from contract.bus.conftest import Nats
-from contract.bus.messages import OffsetClock, claimed, eventually, provision
-from contract.bus.postbox import Postbox, delivering
+from cloudkit.runtime.bus import Bus
+from cloudkit.runtime.delivery import Subscription
+from contract.bus.messages import OffsetClock, eventually, provision
+from contract.bus.postbox import Postbox
+from contract.bus.servers import Servers
 
 
 @pytest.fixture
-def postbox(bus: Bus) -> Postbox:
-    return Postbox(bus)
+def postbox(bus: Bus, servers: Servers) -> Postbox:
+    return Postbox(bus, servers.consumers)
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ async def test_what_is_done_never_comes_again(postbox: Postbox) -> None:
     for number in range(1, 6):
         await postbox.post(number)
 
-    async with delivering(postbox.bus, postbox.subscription()):
+    async with postbox.delivering(postbox.subscription()):
         await eventually(lambda: len(postbox.received) == 5)
         await eventually(lambda: nothing_waits(postbox))
 
@@ -46,12 +45,12 @@ async def test_what_is_done_never_comes_again(postbox: Postbox) -> None:
 
 
 async def test_what_is_posted_while_nobody_listens_waits(postbox: Postbox) -> None:
-    async with delivering(postbox.bus, postbox.subscription()):
+    async with postbox.delivering(postbox.subscription()):
         await postbox.post(1)
         await eventually(lambda: postbox.numbers == [1])
     await postbox.post(2)
 
-    async with delivering(postbox.bus, postbox.subscription()):
+    async with postbox.delivering(postbox.subscription()):
         await eventually(lambda: postbox.numbers == [1, 2])
 
 
@@ -63,7 +62,7 @@ async def test_later_brings_the_message_again_after_its_delay(postbox: Postbox) 
         return Later(0.3, "not yet") if len(times) == 1 else DONE
 
     await postbox.post()
-    async with delivering(postbox.bus, postbox.subscription(twice)):
+    async with postbox.delivering(postbox.subscription(twice)):
         await eventually(lambda: len(times) == 2)
 
     assert 0.29 <= times[1] - times[0] < 2
@@ -77,7 +76,7 @@ async def test_waiting_messages_do_not_hold_up_others(postbox: Postbox) -> None:
 
     for number in range(1, 31):
         await postbox.post(number)
-    async with delivering(postbox.bus, postbox.subscription(first_ones_wait, in_flight=4)):
+    async with postbox.delivering(postbox.subscription(first_ones_wait, in_flight=4)):
         await eventually(lambda: postbox.numbers == list(range(21, 31)))
 
 
@@ -94,7 +93,7 @@ async def test_never_more_at_once_than_in_flight(postbox: Postbox) -> None:
 
     for number in range(1, 31):
         await postbox.post(number)
-    async with delivering(postbox.bus, postbox.subscription(slowly, in_flight=7)):
+    async with postbox.delivering(postbox.subscription(slowly, in_flight=7)):
         await eventually(lambda: len(postbox.received) == 30)
 
     assert most == 7
@@ -109,7 +108,7 @@ async def test_a_handler_may_take_longer_than_the_server_would_wait(postbox: Pos
         return DONE
 
     await postbox.post()
-    async with delivering(postbox.bus, postbox.subscription(long, ack_wait=0.6)):
+    async with postbox.delivering(postbox.subscription(long, ack_wait=0.6)):
         await eventually(lambda: len(postbox.received) == 1)
         await time_passes(1.5)
         assert await postbox.redelivered() == 0
@@ -135,7 +134,7 @@ async def test_a_message_that_comes_again_while_it_is_handled_is_not_handled_twi
 
     await postbox.post()
     # Once it came again, the answer must reach a busy cluster before it comes yet again.
-    async with delivering(postbox.bus, postbox.subscription(long, ack_wait=1.5)):
+    async with postbox.delivering(postbox.subscription(long, ack_wait=1.5)):
         await eventually(lambda: len(postbox.received) == 1)
         await eventually(lambda: is_redelivered(postbox))
         release.set()
@@ -144,29 +143,11 @@ async def test_a_message_that_comes_again_while_it_is_handled_is_not_handled_twi
     assert len(postbox.received) == 1
 
 
-async def test_a_trace_goes_on_from_a_message_to_what_its_handler_says(
-    bus: Bus, postbox: Postbox, instance: InstanceRef
-) -> None:
-    trace = "0af7651916cd43dd8448eb211c80319c"
-
-    async def speak(received: Received[JobEvent]) -> Answer:
-        await bus.jobs.append(claimed(instance), await bus.jobs.position(instance))
-        return await postbox.take(received)
-
-    await postbox.post(headers={"traceparent": f"00-{trace}-b7ad6b7169203331-01"})
-    async with delivering(bus, postbox.subscription(speak)):
-        await eventually(lambda: len(postbox.received) == 1)
-
-    said = await bus.jetstream.last(JOBS, jobs_of_uid(instance))
-    assert said is not None
-    assert said.headers["traceparent"].split("-")[1] == trace
-
-
 async def test_garbage_becomes_a_dead_letter_at_once_and_the_service_goes_on(postbox: Postbox) -> None:
     subject = await postbox.post_garbage({"ce-id": "42", "Nats-Msg-Id": "garbage-1"})
     await postbox.post(1)
 
-    async with delivering(postbox.bus, postbox.subscription()):
+    async with postbox.delivering(postbox.subscription()):
         await eventually(lambda: postbox.numbers == [1])
         await eventually(lambda: nothing_waits(postbox))
 
@@ -185,7 +166,7 @@ async def test_never_becomes_a_dead_letter_with_its_reason(postbox: Postbox) -> 
         return Never("no such provider")
 
     await postbox.post()
-    async with delivering(postbox.bus, postbox.subscription(never)):
+    async with postbox.delivering(postbox.subscription(never)):
         await eventually(lambda: nothing_waits(postbox))
 
     assert [letter.headers["Cloudkit-Reason"] for letter in await postbox.dead_letters()] == [
@@ -206,7 +187,7 @@ async def test_ten_crashes_in_a_row_make_a_dead_letter_with_the_traceback(postbo
 
     await postbox.post(1)
     await postbox.post(2)
-    async with delivering(postbox.bus, postbox.subscription(crash)):
+    async with postbox.delivering(postbox.subscription(crash)):
         await eventually(lambda: nothing_waits(postbox))
 
     (letter,) = await postbox.dead_letters()
@@ -228,7 +209,7 @@ async def test_an_outage_of_others_is_waited_out_for_ever(postbox: Postbox) -> N
         return await postbox.take(received)
 
     await postbox.post(1)
-    async with delivering(postbox.bus, postbox.subscription(away_for_long)):
+    async with postbox.delivering(postbox.subscription(away_for_long)):
         await eventually(lambda: postbox.numbers == [1])
 
     assert await postbox.dead_letters() == []
@@ -248,46 +229,10 @@ async def test_waiting_in_between_forgives_crashes(postbox: Postbox) -> None:
         raise KeyError("a bug")
 
     await postbox.post(1)
-    async with delivering(postbox.bus, postbox.subscription(sometimes_crash)):
+    async with postbox.delivering(postbox.subscription(sometimes_crash)):
         await eventually(lambda: postbox.numbers == [1])
 
     assert await postbox.dead_letters() == []
-
-
-async def test_stopping_hands_back_what_is_in_flight(
-    postbox: Postbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("cloudkit.runtime.delivery.FINISH_WITHIN", 0.1)
-    begun = asyncio.Event()
-
-    async def hang(received: Received[JobEvent]) -> Answer:
-        begun.set()
-        await asyncio.Event().wait()
-        return DONE
-
-    for number in (1, 2, 3):
-        await postbox.post(number)
-    async with delivering(postbox.bus, postbox.subscription(hang, in_flight=1)):
-        await begun.wait()
-
-    async with delivering(postbox.bus, postbox.subscription()):
-        await eventually(lambda: postbox.numbers == [1, 2, 3], within=5)
-
-
-async def test_stopping_lets_handlers_finish(postbox: Postbox) -> None:
-    begun = asyncio.Event()
-
-    async def finish_soon(received: Received[JobEvent]) -> Answer:
-        begun.set()
-        await asyncio.sleep(0.2)
-        return await postbox.take(received)
-
-    await postbox.post(1)
-    async with delivering(postbox.bus, postbox.subscription(finish_soon)):
-        await begun.wait()
-
-    assert postbox.numbers == [1]
-    await eventually(lambda: nothing_waits(postbox))
 
 
 async def test_a_batch_comes_together_and_is_answered_one_by_one(postbox: Postbox) -> None:
@@ -300,12 +245,35 @@ async def test_a_batch_comes_together_and_is_answered_one_by_one(postbox: Postbo
 
     for number in range(1, 26):
         await postbox.post(number)
-    async with delivering(postbox.bus, postbox.batches(odd_ones_are_done, size=10)):
+    async with postbox.delivering(postbox.batches(odd_ones_are_done, size=10)):
         await eventually(lambda: len(postbox.received) == 25)
         await eventually(lambda: waits(postbox, 12))
 
     assert max(sizes) == 10
     assert postbox.numbers == list(range(1, 26))
+
+
+async def test_a_batch_comes_when_the_last_one_is_done(postbox: Postbox) -> None:
+    at_work, most = 0, 0
+    begun = asyncio.Event()
+
+    async def slowly(batch: Sequence[Received[JobEvent]]) -> Sequence[Answer]:
+        nonlocal at_work, most
+        begun.set()
+        at_work += 1
+        most = max(most, at_work)
+        await asyncio.sleep(0.1)
+        at_work -= 1
+        postbox.received += batch
+        return [DONE] * len(batch)
+
+    await postbox.post(1)
+    async with postbox.delivering(postbox.batches(slowly)):
+        await begun.wait()
+        await postbox.post(2)
+        await eventually(lambda: postbox.numbers == [1, 2])
+
+    assert most == 1
 
 
 @pytest.mark.usefixtures("impatience")
@@ -318,14 +286,16 @@ async def test_a_poisonous_message_does_not_take_its_batch_with_it(postbox: Post
 
     for number in range(1, 6):
         await postbox.post(number)
-    async with delivering(postbox.bus, postbox.batches(poisoned)):
+    async with postbox.delivering(postbox.batches(poisoned)):
         await eventually(lambda: nothing_waits(postbox))
 
     assert postbox.numbers == [1, 2, 4, 5]
     assert len(await postbox.dead_letters()) == 1
 
 
-async def test_the_newest_intent_replaces_an_older_one_in_flight(bus: Bus, instance: InstanceRef) -> None:
+async def test_the_newest_intent_replaces_an_older_one_in_flight(
+    bus: Bus, servers: Servers, instance: InstanceRef
+) -> None:
     seen: list[int] = []
     replaced = asyncio.Event()
 
@@ -344,34 +314,25 @@ async def test_the_newest_intent_replaces_an_older_one_in_flight(bus: Bus, insta
         read=read_intent,
         handler=handler,
     )
-    stopping = asyncio.Event()
-    delivery = asyncio.create_task(deliver(bus, subscription, stopping=stopping))
-    await bus.intents.publish(Addressee.EDA, provision(instance, 1))
-    await eventually(lambda: seen == [1])
-    await bus.intents.publish(Addressee.EDA, provision(instance, 2))
-    await eventually(lambda: seen == [1, 2])
-    replaced.set()
-    await bus.intents.publish(Addressee.EDA, provision(instance, 3))
-    await eventually(lambda: seen == [1, 2, 3])
-    stopping.set()
-    await delivery
-    await bus.jetstream.api(f"CONSUMER.DELETE.{INTENTS}.{instance.uid}", None, dict)
+    async with servers.consumers.delivering(bus, subscription):
+        await bus.intents.publish(Addressee.EDA, provision(instance, 1))
+        await eventually(lambda: seen == [1])
+        await bus.intents.publish(Addressee.EDA, provision(instance, 2))
+        await eventually(lambda: seen == [1, 2])
+        replaced.set()
+        await bus.intents.publish(Addressee.EDA, provision(instance, 3))
+        await eventually(lambda: seen == [1, 2, 3])
+    await servers.consumers.remove(bus, subscription)
 
     assert Counter(seen) == {1: 1, 2: 1, 3: 1}
 
 
 @pytest.mark.parametrize("off", [-3600.0, 3600.0])
-async def test_a_wrong_wall_clock_makes_no_message_stale(nats: Nats, off: float) -> None:
-    async with connect(
-        nats.url,
-        service="tester",
-        clock=OffsetClock(wall_is_off_by=off),
-        health=Health(),
-        sizes=nats.sizes,
-    ) as bus:
-        postbox = Postbox(bus)
+async def test_a_wrong_wall_clock_makes_no_message_stale(servers: Servers, off: float) -> None:
+    async with servers.connected(OffsetClock(wall_is_off_by=off)) as bus:
+        postbox = Postbox(bus, servers.consumers)
         await postbox.post()
-        async with delivering(bus, postbox.subscription()):
+        async with postbox.delivering(postbox.subscription()):
             await eventually(lambda: len(postbox.received) == 1)
 
     assert postbox.received[0].body.event is JobEventName.CLAIMED

@@ -13,7 +13,7 @@ from cloudkit.runtime.connection import Connection
 from cloudkit.runtime.health import Health
 from contract.bus.conftest import SMALL, SMALL_AND_REPLICATED
 from contract.bus.messages import OffsetClock, claimed, eventually, provision
-from contract.bus.postbox import Postbox, delivering
+from contract.bus.postbox import Postbox
 from sandbox.nats import NatsServer, start_nats_cluster
 
 
@@ -89,7 +89,7 @@ async def test_what_was_not_sent_when_the_connection_broke_is_forgotten(
 
 async def test_delivery_resumes_after_the_server_was_killed(own_bus: Bus, own_server: NatsServer) -> None:
     postbox = Postbox(own_bus)
-    async with delivering(own_bus, postbox.subscription(ack_wait=1)):
+    async with postbox.delivering(postbox.subscription(ack_wait=1)):
         await postbox.post(1)
         await eventually(lambda: postbox.numbers == [1])
 
@@ -106,7 +106,7 @@ async def test_a_log_that_was_lost_is_made_again_and_shows_in_its_epoch(
     postbox = Postbox(own_bus)
     before = await own_bus.jobs.epoch()
     await own_bus.jobs.append(claimed(instance), await own_bus.jobs.position(instance))
-    async with delivering(own_bus, postbox.subscription()):
+    async with postbox.delivering(postbox.subscription()):
         await own_server.kill()
         await own_server.lose_data()
         await own_server.start()
@@ -137,7 +137,7 @@ async def test_lost_streams_are_made_again_for_a_service_that_only_publishes(
 
 async def test_a_consumer_that_somebody_deleted_is_made_again(own_bus: Bus) -> None:
     postbox = Postbox(own_bus)
-    async with delivering(own_bus, postbox.subscription()):
+    async with postbox.delivering(postbox.subscription()):
         await postbox.post(1)
         await eventually(lambda: postbox.numbers == [1])
         await own_bus.jetstream.api(f"CONSUMER.DELETE.{JOBS}.{postbox.namespace}", None, dict)
@@ -182,7 +182,7 @@ async def test_a_cluster_goes_on_when_its_leader_is_killed(
         ) as bus,
     ):
         postbox = Postbox(bus)
-        async with delivering(bus, postbox.subscription(ack_wait=1)):
+        async with postbox.delivering(postbox.subscription(ack_wait=1)):
             await postbox.post(1)
             info = await bus.jetstream.api(f"STREAM.INFO.{JOBS}", None, dict)
             leader = next(s for s in cluster.servers if s.name == info["cluster"]["leader"])

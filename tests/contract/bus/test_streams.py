@@ -12,9 +12,10 @@ from cloudkit.runtime import streams
 from cloudkit.runtime.bus import Bus, connect
 from cloudkit.runtime.connection import REQUEST_TIMEOUT
 from cloudkit.runtime.health import Health
-from cloudkit.runtime.jetstream import JetStream, PubAck
+from cloudkit.runtime.jetstream import PubAck
 from cloudkit.runtime.streams import StreamSizes, stream_configs
 from contract.bus.conftest import SMALL
+from contract.bus.forwarding import ForwardingJetStream
 from contract.bus.messages import OffsetClock
 from sandbox.nats import NatsServer
 
@@ -33,7 +34,7 @@ async def test_services_that_start_at_once_agree_on_the_streams(own_server: Nats
     await asyncio.gather(*(start() for _ in range(8)))
 
 
-async def test_a_stream_of_another_shape_is_refused_with_the_field_and_the_remedy(bus: Bus) -> None:
+async def test_a_stream_of_another_shape_is_refused_with_the_field_and_the_remedy() -> None:
     found = config_of(JOBS) | {"discard": "old", "max_age": 0}
 
     problems = streams.differences(config_of(JOBS), found)
@@ -80,7 +81,7 @@ async def test_a_stream_that_the_disk_cannot_hold_is_a_setting_to_change(own_ser
             pass
 
 
-class OldServer(JetStream):
+class OldServer(ForwardingJetStream):
     """Ignores the expectation headers, as nats-server 2.10 does."""
 
     async def append(
@@ -90,7 +91,7 @@ class OldServer(JetStream):
 
 
 async def test_a_server_that_ignores_expectations_is_refused(bus: Bus) -> None:
-    old = OldServer(bus.jetstream.connection, bus.jetstream.server_clock)
+    old = OldServer(bus.jetstream)
 
     with pytest.raises(Misconfigured, match="started twice"):
         await streams.probe(old)

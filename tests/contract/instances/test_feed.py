@@ -63,3 +63,15 @@ async def test_two_feeds_tell_the_same(cluster: Cluster) -> None:
         await other.until(Listed)
         await cluster.create("vm")
         assert await one.until_changed("vm") == await other.until_changed("vm")
+
+
+async def test_a_feed_of_one_namespace_tells_nothing_of_others(cluster: Cluster, neighbour: Cluster) -> None:
+    await neighbour.create("before")
+    async with listening_to(cluster.feed()) as audience:
+        assert (await audience.until(Listed)).seen == ()
+        await neighbour.create("later")
+        await neighbour.delete("before")
+        await cluster.create("vm")
+        await audience.until_changed("vm")
+    changes = [event for event in audience.told if isinstance(event, Changed | Gone)]
+    assert [change.seen.instance.metadata.name for change in changes] == ["vm"]

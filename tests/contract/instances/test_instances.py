@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from cloudkit.contracts.errors import Conflict, NotFound, Refused
@@ -55,6 +56,18 @@ async def test_none_in_a_status_write_removes_the_field(cluster: Cluster) -> Non
     second = await cluster.instances.patch_status(first, {"desiredConfigVersion": None})
     assert second.status.desired_config_version == ""
     assert second.status.phase is Phase.FAILED
+
+
+async def test_a_status_write_merges_what_is_nested(cluster: Cluster) -> None:
+    created = await cluster.create("vm")
+    first = await cluster.instances.patch_status(
+        created, {"provisionJob": {"id": "7", "state": "Running", "message": "Job running"}}
+    )
+    second = await cluster.instances.patch_status(
+        first, {"provisionJob": {"state": "Succeeded", "message": None}}
+    )
+    status = msgspec.json.decode(second.resource)["status"]
+    assert status["provisionJob"] == {"id": "7", "state": "Succeeded"}
 
 
 async def test_a_status_write_may_hold_times_and_words(cluster: Cluster) -> None:

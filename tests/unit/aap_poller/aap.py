@@ -13,9 +13,10 @@ from cloudkit.contracts.errors import Forbidden, NotFound, ProvisionerError, Ref
 from cloudkit.contracts.jobs import JobKind
 from cloudkit.runtime.ports import Clock
 from sandbox.aap import model, rows
+from sandbox.aap.answers import Answer
 from sandbox.aap.audit import AuditEntry, AuditEvent, Violation, violations
 from sandbox.aap.controller import Controller as State
-from sandbox.aap.launches import accept
+from sandbox.aap.launches import Accepted, accept
 from sandbox.aap.settings import Settings
 
 CREATE, DELETE = "innabox-create-compute-instance", "innabox-delete-compute-instance"
@@ -99,7 +100,7 @@ class MemoryAap:
         found = next((one for one in self.state.catalog if one.id == template.id), None)
         if found is None:
             raise NotFound("Not found.", system="AAP", status=404)
-        accepted = accept(found, USER, {"extra_vars": msgspec.Raw(msgspec.json.encode(extra_vars))})
+        accepted = _accepted(found, extra_vars)
         late = self.late.pop(0) if self.late else 0
         job = self.state.launch(accepted.order, self.state.now, seen_after=late)
         if late:
@@ -135,7 +136,8 @@ class MemoryAap:
         await self._called("changed_since")
         ours = [job for job in self.state.jobs if job.template.id in templates]
         if since is None:
-            return [self._row(job) for job in ours[-1:]]
+            newest = {job.kind: job for job in ours}
+            return [self._row(job) for job in newest.values()]
         changed = (j for j in ours if j.created >= since or (j.finished is not None and j.finished >= since))
         return [self._row(job) for job in changed]
 
@@ -152,7 +154,10 @@ class MemoryAap:
     async def failure(self, row: Row) -> str:
         await self._called("failure")
         await self.details.wait()
-        return self._find(row.type, str(row.id)).play.failure.message  # type: ignore[union-attr]  # it is there
+        job = self._find(row.type, str(row.id))
+        if job is None:
+            raise NotFound("Not found.", system="AAP", status=404)
+        return _reason(job)
 
     async def _called(self, name: str) -> None:
         self.calls.append(name)
@@ -163,8 +168,27 @@ class MemoryAap:
             raise waiting.pop(0)
 
     def _find(self, kind: JobKind | None, id: str) -> model.Job | None:
-        job = self.state.jobs.get(int(id))
+        job = self.state.jobs.get(int(id)) if id.isascii() and id.isdecimal() else None
         return job if job is not None and kind in (None, JobKind(job.kind)) else None
 
     def _row(self, job: model.Job) -> Row:
         return msgspec.json.decode(rows.row(job, self.state.now), type=Row)
+
+
+def _accepted(template: model.Template, extra_vars: Mapping[str, Any]) -> Accepted:
+    try:
+        return accept(template, USER, {"extra_vars": msgspec.Raw(msgspec.json.encode(extra_vars))})
+    except Answer as answer:
+        told = msgspec.json.encode(answer.body).decode()
+        raise Refused(told, system="AAP", status=answer.status) from answer
+
+
+def _reason(job: model.Job) -> str:
+    """Why *job* failed: a workflow for the same reason as its first job that did."""
+    failed = [node.job for node in job.nodes if node.job is not None and node.job.failed]
+    if failed:
+        return f"{failed[0].name}: {_reason(failed[0])}"
+    if job.status is model.Status.FAILED and not job.explanation:
+        failure = job.play.failure
+        return f"{failure.task} on {failure.host}: {failure.message}"
+    return job.explanation or job.traceback or f"see job {job.id} in AAP"

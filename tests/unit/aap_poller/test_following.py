@@ -95,7 +95,8 @@ async def test_a_failed_job_says_which_task_failed_and_why(
 ) -> None:
     world.aap.state.force(world.aap.only(), Status.FAILED, world.clock.now())
     await replica.poll(launched)
-    assert world.last.job.message.startswith("AAP job failed: exceeded quota")
+    told = "AAP job failed: Create virtual machine on localhost: exceeded quota"
+    assert world.last.job.message.startswith(told)
 
 
 async def test_a_failed_job_is_recorded_even_if_nobody_says_why(

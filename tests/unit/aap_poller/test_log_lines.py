@@ -65,7 +65,7 @@ async def test_a_failure_is_told_with_its_details(world: World, replica: Replica
     with capture_logs() as logs:
         await replica.sweep.once()
     (line,) = about_jobs(logs)
-    assert line.startswith(f"{type} job failed: exceeded quota")
+    assert line.startswith(f"{type} job failed: Create virtual machine on localhost: exceeded quota")
 
 
 async def test_every_line_names_its_job(world: World, replica: Replica) -> None:

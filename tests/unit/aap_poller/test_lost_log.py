@@ -1,11 +1,14 @@
 """The job log was lost: AAP and the resource know what it knew, and nothing runs twice."""
 
+from datetime import timedelta
+
 import pytest
 from msgspec.structs import replace
 
 from aap_poller.rows import JobKey
 from cloudkit.contracts.errors import Unreachable
 from cloudkit.contracts.events import JobEventName
+from cloudkit.contracts.instance import Launch
 from cloudkit.contracts.jobs import JobState, JobType
 from cloudkit.runtime.answers import DONE, Later
 from sandbox.aap.model import Status
@@ -39,10 +42,30 @@ async def test_a_resource_that_shows_jobs_proves_that_the_log_was_lost(
 
 async def test_a_new_installation_need_not_wait(world: World, replica: Replica) -> None:
     world.log.lose()
-    assert await replica.launch(world.provision()) == DONE
+    born = world.clock.now() - timedelta(seconds=0.9)  # in the same second, as far as Kubernetes tells
+    assert await replica.launch(world.provision(born=born)) == DONE
     world.clock.pass_time(10)
     other = replace(VM, name="other", uid="uid-9")
-    assert await world.replica().launch(world.provision(instance=other)) == DONE, "its own jobs are no sign"
+    provision = world.provision(instance=other, born=world.clock.now())
+    assert await world.replica().launch(provision) == DONE, "its own jobs are no sign"
+
+
+async def test_of_an_instance_older_than_the_log_a_launch_may_be_on_its_way_that_nobody_knows_of(
+    world: World, replica: Replica
+) -> None:
+    world.log.lose()
+    assert isinstance(await replica.launch(world.deprovision(1)), Later)
+    assert (world.aap.launches, world.last.job.reason) == ([], "JobLogNew")
+
+
+async def test_a_launch_that_the_resource_calls_unconfirmed_proves_that_the_log_was_lost(
+    world: World, replica: Replica
+) -> None:
+    world.log.lose()
+    unconfirmed = Launch(number=1, revision=1, reason="LaunchUnconfirmed")
+    born = world.clock.now() + timedelta(minutes=3)  # by a clock that is ahead
+    assert isinstance(await replica.launch(world.deprovision(1, born=born, launch=unconfirmed)), Later)
+    assert world.aap.launches == []
 
 
 async def test_the_job_with_the_highest_number_is_adopted_before_anything_is_claimed(
@@ -226,5 +249,6 @@ async def test_what_was_asked_for_before_the_log_was_lost_is_not_obeyed_though_a
     world.clock.pass_time(40)
     assert await replica.hear(world.provision(), age=60.0) == DONE
     assert (world.aap.launches, world.reconciles) == ([], 1)
+    world.clock.pass_time(LOST_ANSWER_TIMEOUT)
     assert await replica.hear(world.provision(), age=30.0) == DONE, "asked for by whoever has seen the loss"
     assert len(world.aap.launches) == 1

@@ -164,3 +164,16 @@ async def test_a_failed_deprovision_is_run_again_under_the_next_number(
     assert world.last.event is JobEventName.FAILED
     await Life(world, replica, world.deprovision(3, newest=replace(world.last.job))).go_on(20)
     assert (world.last.job.number, world.last.job.state) == (3, JobState.SUCCEEDED)
+
+
+async def test_an_id_that_comes_again_after_aap_was_restored_gets_a_grace_of_its_own(
+    world: World, replica: Replica
+) -> None:
+    for number, job_type in ((1, JobType.PROVISION), (2, JobType.PROVISION)):
+        canceled = world.shown(
+            number, "4711", type=job_type, state=JobState.CANCELED, finished_at=world.clock.now()
+        )
+        await world.happen(JobEventName.CANCELED, canceled)
+        assert isinstance(await replica.launch(world.deprovision(number + 1)), Later)
+        world.clock.pass_time(replica.cancel_grace)
+    assert await replica.launch(world.deprovision(3)) == DONE

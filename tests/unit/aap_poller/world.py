@@ -166,12 +166,12 @@ class World:
         return sum(to is Addressee.STATUS for to, _ in self.intents.published)
 
     def provision(self, number: int = 1, instance: InstanceRef = VM, **fields: Any) -> Provision:
-        usual = {"config_version": "v1", "attempt": 1, "resource": resource(instance)}
-        return Provision(instance=instance, born=self._born, number=number, **{**usual, **fields})
+        usual = {"config_version": "v1", "attempt": 1, "resource": resource(instance), "born": self._born}
+        return Provision(instance=instance, number=number, **{**usual, **fields})
 
     def deprovision(self, number: int = 2, instance: InstanceRef = VM, **fields: Any) -> Deprovision:
-        usual = {"attempt": 1, "resource": resource(instance, deleting=True)}
-        return Deprovision(instance=instance, born=self._born, number=number, **{**usual, **fields})
+        usual = {"attempt": 1, "resource": resource(instance, deleting=True), "born": self._born}
+        return Deprovision(instance=instance, number=number, **{**usual, **fields})
 
     def follow(self, newest: JobRecord, instance: InstanceRef = VM) -> Follow:
         return Follow(instance=instance, born=self._born, number=newest.number, newest=newest)

@@ -40,15 +40,10 @@ class MemoryInstances:
         return None if resource is None else _seen(resource).instance
 
     async def patch_status(self, instance: ComputeInstance, status: dict[str, Any]) -> ComputeInstance:
-        resource = self._unchanged(instance)
-        patched = _merged(resource.get("status", {}), msgspec.to_builtins(status))
-        return self._replace({**resource, "status": patched})
+        return self._merge_status(self._unchanged(instance), status)
 
     async def set_finalizers(self, instance: ComputeInstance, finalizers: Sequence[str]) -> None:
-        resource = self._unchanged(instance)
-        if instance.deleting and set(finalizers) - set(resource["metadata"].get("finalizers", ())):
-            raise Refused("no finalizers can be added to what is being deleted", status=422, reason="Invalid")
-        self._replace_metadata(resource, finalizers=list(finalizers))
+        self._replace_finalizers(self._unchanged(instance), finalizers)
 
     def create(
         self,
@@ -116,8 +111,18 @@ class MemoryInstances:
             raise NotFound(f"{namespace}/{name} does not exist", status=404)
         return self._resources[namespace, name]
 
-    def _replace_metadata(self, resource: Resource, **fields: object) -> None:
-        self._replace({**resource, "metadata": {**resource["metadata"], **fields}})
+    def _merge_status(self, resource: Resource, status: Mapping[str, Any]) -> ComputeInstance:
+        merged = _merged(resource.get("status", {}), msgspec.to_builtins(status))
+        return self._replace({**resource, "status": merged})
+
+    def _replace_finalizers(self, resource: Resource, finalizers: Sequence[str]) -> ComputeInstance:
+        metadata = resource["metadata"]
+        if metadata.get("deletionTimestamp") and set(finalizers) - set(metadata.get("finalizers", ())):
+            raise Refused("no finalizers can be added to what is being deleted", status=422, reason="Invalid")
+        return self._replace_metadata(resource, finalizers=list(finalizers))
+
+    def _replace_metadata(self, resource: Resource, **fields: object) -> ComputeInstance:
+        return self._replace({**resource, "metadata": {**resource["metadata"], **fields}})
 
     def _replace(self, resource: Resource) -> ComputeInstance:
         """Keep *resource*, unless nothing changed, or nothing holds its deletion up any longer."""

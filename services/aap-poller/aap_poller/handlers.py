@@ -18,6 +18,7 @@ from cloudkit.contracts.intents import (
 )
 from cloudkit.contracts.subjects import Addressee
 from cloudkit.runtime.answers import DONE, Answer, Never, Received
+from cloudkit.runtime.confirming import confirm
 from cloudkit.runtime.log_lines import names
 from cloudkit.runtime.ports import Clock, Intents
 
@@ -47,6 +48,8 @@ class Handlers:
                 return await self.following.follow(intent)
             case Cancel():
                 return await self.following.cancel(intent)
-            case Confirm() | Reconcile():
-                return Never(f"{type(intent).__name__} is not for AAP")
+            case Confirm():  # Where EDA runs no longer, somebody must write down what became of its jobs.
+                return await confirm(intent, self.following.log, self.intents, self.clock)
+            case Reconcile():
+                return Never("Reconcile is not for AAP")
         assert_never(intent)

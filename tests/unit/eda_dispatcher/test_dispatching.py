@@ -173,21 +173,29 @@ async def test_what_was_asked_for_before_the_log_was_lost_is_given_back(
     assert (len(world.eda.received), world.reconciles) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    "sign",
+    ["it is older than the log", "it shows a job", "it shows a launch that nobody could confirm"],
+)
 async def test_in_a_new_log_nobody_claims_for_an_instance_that_may_have_jobs(
-    world: World, replica: Replica
+    world: World, replica: Replica, sign: str
 ) -> None:
     world.log.lose()
-    unconfirmed = Launch(number=1, revision=1, reason="LaunchUnconfirmed")
     young = world.clock.now() + timedelta(minutes=1)
-    for intent in (
-        world.provision(),
-        world.provision(2, born=young, newest=world.shown(state=JobState.FAILED)),
-        world.provision(born=young, launch=unconfirmed),
-    ):
-        assert isinstance(await replica.hear(intent), Later)
+    intent = {
+        "it is older than the log": world.provision(),
+        "it shows a job": world.provision(2, born=young, newest=world.shown(state=JobState.FAILED)),
+        "it shows a launch that nobody could confirm": world.provision(
+            born=young, launch=Launch(number=1, revision=1, reason="LaunchUnconfirmed")
+        ),
+    }[sign]
+    assert isinstance(await replica.hear(intent), Later)
     assert (world.eda.received, world.last.reason) == ([], "JobLogNew")
-    other = replace(VM, name="other", uid="uid-9")
-    assert await replica.hear(world.provision(instance=other, born=young)) == DONE
+
+
+async def test_a_new_installation_need_not_wait(world: World, replica: Replica) -> None:
+    world.log.lose()
+    assert await replica.hear(world.provision(born=world.clock.now())) == DONE
 
 
 async def test_an_earlier_life_of_the_name_is_waited_for_as_long_as_its_playbook_may_run(

@@ -57,7 +57,7 @@ def judge(
     *,
     provider: Provider,
     now: datetime,
-    eda_patience: timedelta = timedelta(minutes=15),
+    eda_patience: timedelta,
 ) -> Verdict:
     """Whether *provider* may claim the number that *intent* asks for.
 

@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 import structlog
@@ -74,7 +74,8 @@ class Slots:
 
 @dataclass(frozen=True, kw_only=True)
 class Launching:
-    """Brings launches forward. ``cancel_grace`` (seconds) passes between a canceled job and the next."""
+    """Brings launches forward. ``cancel_grace`` (seconds) passes between a canceled job and the next, at
+    most ``eda_patience`` between a job of EDA in an earlier life of the name and the next."""
 
     log: JobLog
     intents: Intents
@@ -87,6 +88,7 @@ class Launching:
     claiming: Claiming
     slots: Slots
     cancel_grace: float
+    eda_patience: float
     canceled: Stopwatches[tuple[str, datetime]] = field(init=False)
     """Since when this process knows of each canceled job that a launch waits for: by AAP's id, which comes
     again when AAP is restored, and the time of its record."""
@@ -121,7 +123,8 @@ class Launching:
 
     async def _judged(self, intent: Launchable) -> tuple[Position, Verdict]:
         at = await self.log.position(intent.instance)
-        return at, judge(intent, at.of_uid, at.foreign, provider=Provider.AAP, now=self.clock.now())
+        patience, now = timedelta(seconds=self.eda_patience), self.clock.now()
+        return at, judge(intent, at.of_uid, at.foreign, provider=Provider.AAP, now=now, eda_patience=patience)
 
     async def _give_back(self, intent: Launchable, because: str, stop: JobRecord | None) -> Answer:
         """The intent is about a past: let the resource catch up, and the watcher decide again."""

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cloudkit.runtime.settings import (
-    CommonSettings,
-    PatienceSettings,
+    ProviderSettings,
     Secret,
     duration,
     flag,
@@ -19,7 +18,7 @@ from cloudkit.runtime.settings import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(PatienceSettings, CommonSettings):
+class Settings(ProviderSettings):
     """Where EDA listens, and how often it may be told. Durations are in seconds."""
 
     provision_webhook: str = setting(
@@ -62,13 +61,6 @@ class Settings(PatienceSettings, CommonSettings):
         default="10",
         minimum=1,
         doc="How many webhooks may be under way at once, in one replica.",
-    )
-    cancel_grace: float = setting(
-        "CLOUDKIT_AAP_CANCEL_GRACE",
-        duration,
-        default="5s",
-        minimum=0,
-        doc="How long after `canceled` the playbook of a job of AAP may still be running.",
     )
     insecure_skip_verify: bool = setting(
         "CLOUDKIT_EDA_INSECURE_SKIP_VERIFY", flag, default="false", doc="Trust any certificate of EDA."

@@ -18,7 +18,7 @@ from cloudkit.runtime.settings.kinds import (
     url,
     words,
 )
-from cloudkit.runtime.settings.policy import PatienceSettings, PolicySettings
+from cloudkit.runtime.settings.policy import PatienceSettings, PolicySettings, ProviderSettings
 from cloudkit.runtime.settings.shared import CommonSettings, LogFormat, LogLevel, NamespaceSettings
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "NamespaceSettings",
     "PatienceSettings",
     "PolicySettings",
+    "ProviderSettings",
     "Row",
     "Secret",
     "choice",

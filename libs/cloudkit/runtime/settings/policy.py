@@ -1,4 +1,4 @@
-"""The settings that say how patient we are: the same in the watcher and the status-writer."""
+"""The settings that say how patient we are: the same in every service that has them."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,11 +9,12 @@ from cloudkit.contracts.jobs import Provider
 from cloudkit.lifecycle.policy import Policy
 from cloudkit.runtime.settings.declare import setting
 from cloudkit.runtime.settings.kinds import choice, choices, duration, integer, words
+from cloudkit.runtime.settings.shared import CommonSettings
 
 
 @dataclass(frozen=True, kw_only=True)
 class PatienceSettings:
-    """What a provider's service must know as well."""
+    """How long the playbook of an EDA job is waited for, of which nobody hears."""
 
     eda_patience: float = setting(
         "CLOUDKIT_EDA_PATIENCE",
@@ -21,6 +22,19 @@ class PatienceSettings:
         default="15m",
         minimum=0,
         doc="How long a deletion waits for an EDA job whose playbook may be at work.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderSettings(PatienceSettings, CommonSettings):
+    """What every provider's service can be told: jobs of both may stand in one history."""
+
+    cancel_grace: float = setting(
+        "CLOUDKIT_AAP_CANCEL_GRACE",
+        duration,
+        default="5s",
+        minimum=0,
+        doc="How long after `canceled` the playbook of a job may still be running.",
     )
 
 

@@ -78,6 +78,10 @@ class Control:
         """A person cancels *job*."""
         await self._send("POST", f"/jobs/{job}", JobOrder(cancel_by=by))
 
+    async def proceed(self, job: int) -> None:
+        """Let *job*, whose playbook was launched by a rulebook, go on to its machine."""
+        await self._send("POST", f"/jobs/{job}", JobOrder(proceed=True))
+
     async def purge(self, job: int) -> None:
         """Forget *job*, whatever its status."""
         await self._send("POST", f"/jobs/{job}", JobOrder(purge=True))

@@ -22,6 +22,7 @@ class JobOrder(msgspec.Struct, frozen=True, kw_only=True):
     status: Status | None = None
     explanation: str = ""
     cancel_by: str = ""
+    proceed: bool = False
     purge: bool = False
 
 
@@ -113,6 +114,8 @@ async def change_job(request: web.Request) -> web.Response:
         controller.force(job, order.status, controller.now, explanation=order.explanation)
     elif order.cancel_by and job.active:
         controller.cancel(job, controller.now, by=order.cancel_by)
+    elif order.proceed:
+        controller.proceed(job, controller.now)
     elif order.purge:
         controller.purge(job, controller.now, by="hand")
     return web.Response(status=204)

@@ -36,6 +36,10 @@ class Forced(_At, frozen=True, kw_only=True, tag=True):
     explanation: str
 
 
+class Proceeded(_At, frozen=True, kw_only=True, tag=True):
+    job: int
+
+
 class Purged(_At, frozen=True, kw_only=True, tag=True):
     job: int
     by: str
@@ -62,7 +66,16 @@ class RulesReset(_At, frozen=True, kw_only=True, tag=True):
 
 
 Change: TypeAlias = (
-    Launched | Canceled | Forced | Purged | Restored | TemplatePut | TemplateRemoved | RulesAdded | RulesReset
+    Launched
+    | Canceled
+    | Forced
+    | Proceeded
+    | Purged
+    | Restored
+    | TemplatePut
+    | TemplateRemoved
+    | RulesAdded
+    | RulesReset
 )
 
 

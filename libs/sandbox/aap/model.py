@@ -94,7 +94,8 @@ class Job:
     """A job or workflow job. Only `sandbox.aap.controller` changes one.
 
     ``step`` grows whenever its future is planned anew; what was planned under an older one is void.
-    ``quoted_vars`` is extra_vars as AAP shows it: a JSON string that holds JSON.
+    ``quoted_vars`` is extra_vars as AAP shows it: a JSON string that holds JSON. ``held``: its playbook
+    does nothing to the machine, and does not end, until whoever plays its part in Kubernetes lets it go on.
     """
 
     id: int
@@ -107,6 +108,7 @@ class Job:
     quoted_vars: bytes
     parent: "Job | None" = None
     slice_number: int = 0
+    held: bool = False
     status: Status = Status.PENDING
     modified: datetime
     started: datetime | None = None

@@ -9,6 +9,7 @@ from sandbox.aap.journal import (
     Forced,
     Journal,
     Launched,
+    Proceeded,
     Purged,
     Restored,
     RulesAdded,
@@ -31,7 +32,7 @@ def _ask_again(controller: Controller, change: Change) -> None:
     match change:
         case Launched(at=at, order=order, seen_after=seconds):
             controller.launch(order, at, seen_after=seconds)
-        case Canceled() | Forced() | Purged():
+        case Canceled() | Forced() | Proceeded() | Purged():
             if (job := controller.jobs.get(change.job)) is not None:
                 _change_job(controller, job, change)
         case Restored(next_id=next_id):
@@ -48,11 +49,13 @@ def _ask_again(controller: Controller, change: Change) -> None:
             assert_never(change)
 
 
-def _change_job(controller: Controller, job: Job, change: Canceled | Forced | Purged) -> None:
+def _change_job(controller: Controller, job: Job, change: Canceled | Forced | Proceeded | Purged) -> None:
     match change:
         case Canceled(at=at, by=by):
             controller.cancel(job, at, by=by)
         case Forced(at=at, status=status, explanation=explanation):
             controller.force(job, status, at, explanation=explanation)
+        case Proceeded(at=at):
+            controller.proceed(job, at)
         case Purged(at=at, by=by):
             controller.purge(job, at, by=by)

@@ -184,6 +184,8 @@ class Dispatching:
         reason, last = reason_of(problem), at.of_uid
         told = (JobEventName.DELAYED, record.number, record.type, reason)
         if last is None or told != (last.event, last.job.number, last.job.type, last.job.reason):
+            if last is not None and not record.claimant:
+                record = replace(record, claimant=last.job.claimant)  # The log was not lost since that claim.
             event = delayed(intent.instance, record, reason, problem.message, self.clock.now())
             await self.log.append(event, at)
             fields = about(intent.instance, record)

@@ -193,6 +193,19 @@ async def test_in_a_new_log_nobody_claims_for_an_instance_that_may_have_jobs(
     assert (world.eda.received, world.last.reason) == ([], "JobLogNew")
 
 
+async def test_a_delay_does_not_make_a_new_log_forget_that_it_has_seen_a_claim(
+    world: World, replica: Replica
+) -> None:
+    world.log.lose()
+    await replica.hear(world.provision(born=world.clock.now() + timedelta(seconds=5)))
+    done = replace(world.last, state=JobState.SUCCEEDED, revision=3, finished_at=world.clock.now())
+    await world.happen(JobEventName.SUCCEEDED, done)
+    for _ in range(2):
+        world.clock.pass_time(1)
+        await replica.hear(world.provision(2, newest=done))
+    assert (world.last.reason, world.story[-1]) == ("RequestInterval", "delayed")
+
+
 async def test_a_new_installation_need_not_wait(world: World, replica: Replica) -> None:
     world.log.lose()
     assert await replica.hear(world.provision(born=world.clock.now())) == DONE

@@ -18,6 +18,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from benchmarks.measuring import Cost, cost_of, spread
 from cloudkit.contracts.instance import ComputeInstance, Phase
@@ -30,7 +31,12 @@ CREATORS = 20
 """Users who create instances side by side."""
 PATIENCE = 300.0
 SETTLE = 1.0
-SPEC = {"vcpu": 2, "memory": 4096, "disk": 40, "templateParameters": json.dumps({"note": "x" * 2000})}
+SPEC: dict[str, Any] = {
+    "vcpu": 2,
+    "memory": 4096,
+    "disk": 40,
+    "templateParameters": json.dumps({"note": "x" * 2000}),
+}
 
 
 @dataclass(frozen=True, kw_only=True)

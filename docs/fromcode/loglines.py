@@ -9,8 +9,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fromcode.program import trees
+from fromcode.program import ROOT, trees
 
+SHARED = ROOT / "libs" / "cloudkit" / "runtime" / "log_lines.py"
+"""Where services have their words from that more than one of them says."""
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -27,7 +29,7 @@ def log_lines(folder: Path) -> list[LogLine]:
     """Every message that the modules under *folder* log, by text. Raises `LookupError`."""
     lines: dict[str, LogLine] = {}
     modules = dict(trees(folder))
-    names = _Names(modules.values())
+    names = _Names([*(module for _, module in trees(SHARED)), *modules.values()])
     for file, module in modules.items():
         for call, levels in _log_calls(module):
             for text in _texts(call.args[0], names, f"{file.name}:{call.lineno}"):

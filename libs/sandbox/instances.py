@@ -6,7 +6,7 @@ Speaks to the stand-in alone: over loopback, with the token and the certificate 
 import base64
 import json
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -35,15 +35,27 @@ class Instances:
         self._namespace = namespace
         self._url = f"/apis/{API_VERSION}/namespaces/{namespace}/{PLURAL}"
 
-    async def create(self, name: str, /, **spec: Any) -> ComputeInstance:  # noqa: ANN401  # as in YAML
+    async def create(
+        self,
+        name: str,
+        /,
+        *,
+        annotations: Mapping[str, str] | None = None,
+        **spec: Any,  # noqa: ANN401  # as in YAML
+    ) -> ComputeInstance:
         """Create one; *spec* in the words of the resource: ``vcpu=2, memory=4096``."""
-        metadata = {"name": name, "namespace": self._namespace}
+        metadata = {"name": name, "namespace": self._namespace, "annotations": dict(annotations or {})}
         resource = {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": spec}
         return read_instance(await self._call("POST", self._url, json=resource))
 
     async def get(self, name: str) -> ComputeInstance | None:
         """The one of that name, if there is one."""
-        return next((one for one in await self.all() if one.metadata.name == name), None)
+        try:
+            return read_instance(await self._call("GET", f"{self._url}/{name}"))
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != httpx.codes.NOT_FOUND:
+                raise
+            return None
 
     async def all(self) -> tuple[ComputeInstance, ...]:
         """Those that exist now."""
@@ -82,11 +94,12 @@ class Instances:
 @asynccontextmanager
 async def open_instances(kubeconfig: Path, namespace: str = "default") -> AsyncIterator[Instances]:
     """The instances of *namespace* in the stand-in that wrote *kubeconfig*."""
-    async with _client(kubeconfig) as http:
+    async with open_client(kubeconfig) as http:
         yield Instances(http, namespace)
 
 
-def _client(kubeconfig: Path) -> httpx.AsyncClient:
+def open_client(kubeconfig: Path) -> httpx.AsyncClient:
+    """A client of the stand-in that wrote *kubeconfig*, for `Instances` of any namespace."""
     config = yaml.safe_load(kubeconfig.read_text())
     cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
     authority = base64.b64decode(cluster["certificate-authority-data"]).decode()

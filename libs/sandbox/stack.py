@@ -1,4 +1,4 @@
-"""The whole system on this machine: nats-server, stand-ins for Kubernetes and AAP, and our services.
+"""The whole system on this machine: nats-server, stand-ins for Kubernetes, AAP and EDA, and our services.
 
 ::
 
@@ -15,49 +15,81 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from cloudkit.contracts.jobs import Provider
 from sandbox.nats import MAX_PAYLOAD, NatsServer, start_nats
 from sandbox.process import Command, Process
 from sandbox.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
-SERVICES = {"watcher": "watcher", "aap-poller": "aap_poller", "status-writer": "status_writer"}
+SERVICES = {
+    "watcher": "watcher",
+    "aap-poller": "aap_poller",
+    "eda-dispatcher": "eda_dispatcher",
+    "status-writer": "status_writer",
+}
 """Our services: the name of each, and the package to run."""
+PROVIDED_BY = {Provider.AAP: "aap-poller", Provider.EDA: "eda-dispatcher"}
 AAP_SETTINGS = {
-    "CLOUDKIT_PROVISIONING_PROVIDER": "aap",
     "CLOUDKIT_AAP_PROVISION_TEMPLATE": "innabox-create-compute-instance",
     "CLOUDKIT_AAP_DEPROVISION_TEMPLATE": "innabox-delete-compute-instance",
 }
 LOOPBACK = "127.0.0.1,localhost"
 
 
+def services_for(*providers: Provider) -> tuple[str, ...]:
+    """The services of a stack in which these *providers* run."""
+    absent = {PROVIDED_BY[provider] for provider in Provider if provider not in providers}
+    return tuple(name for name in SERVICES if name not in absent)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """What a stack is made of.
 
+    ``provider`` runs the jobs of instances that do not say; the others that run here are those whose
+    service is among the ``services``.
     ``environment`` reaches every service, ``environment_of`` one of them; ``replicas`` is 1 where
     nothing else is said, and 0 leaves a service out. ``kubeconfig`` names a real cluster to use in
-    place of the stand-in. ``aap_arguments`` go to the AAP stand-in. NATS takes messages of ``max_payload``.
+    place of the stand-in. ``aap_arguments`` go to the AAP stand-in, ``eda_arguments`` to that for EDA.
+    NATS takes messages of ``max_payload``.
     """
 
     directory: Path
-    services: tuple[str, ...] = tuple(SERVICES)
+    provider: Provider = Provider.AAP
+    services: tuple[str, ...] = services_for(Provider.AAP)
     replicas: Mapping[str, int] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     environment_of: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     aap_arguments: tuple[str, ...] = ()
+    eda_arguments: tuple[str, ...] = ()
     kubeconfig: Path | None = None
     keep_alive: bool = False
     max_payload: str = MAX_PAYLOAD
+
+    @property
+    def providers(self) -> tuple[Provider, ...]:
+        """Those that run here."""
+        others = (one for one, service in PROVIDED_BY.items() if service in self.services)
+        return tuple(dict.fromkeys((self.provider, *others)))
 
 
 @dataclass(frozen=True, kw_only=True)
 class AapAccess:
     """Where the AAP stand-in answers, and the ``control`` address by which a test looks behind it."""
+
+    url: str
+    token: str
+    control: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EdaAccess:
+    """The same of the stand-in for EDA, whose webhooks and event streams are below ``url``."""
 
     url: str
     token: str
@@ -73,9 +105,10 @@ class Stack:
     nats: NatsServer
     kubeconfig: Path
     aap: AapAccess
+    eda: EdaAccess | None = None
 
     def process(self, name: str) -> Process:
-        """The process "kube", "aap", or a service's: "watcher", "watcher-2", …"""
+        """The process "kube", "aap", "eda", or a service's: "watcher", "watcher-2", …"""
         return self.supervisor.processes[name]
 
     def of(self, service: str) -> list[Process]:
@@ -104,6 +137,11 @@ async def start_stack(plan: Plan, *, say: Callable[[str], object] = log.warning)
         supervisor = Supervisor(plan.directory, keep_alive=plan.keep_alive, say=say)
         contexts.push_async_callback(supervisor.stop)
         stack = _stack(plan, supervisor, nats, await supervisor.start(*_surroundings(plan)))
+        if Provider.EDA in plan.providers:
+            (said,) = await supervisor.start(_eda(stack))
+            stack = replace(
+                stack, eda=EdaAccess(url=said["url"], token=said["token"], control=said["control"])
+            )
         await supervisor.start(*service_commands(stack))
         yield stack
 
@@ -112,6 +150,18 @@ def _surroundings(plan: Plan) -> list[Command]:
     """The stand-ins. Started again, each keeps its address and token in its directory."""
     aap = _stand_in("aap", plan, plan.directory / "aap", *plan.aap_arguments)
     return [aap] if plan.kubeconfig else [aap, _stand_in("kube", plan, plan.directory)]
+
+
+def _eda(stack: Stack) -> Command:
+    """The stand-in for EDA, whose playbooks run on that for AAP and write to Kubernetes."""
+    access = {
+        "--kubeconfig": str(stack.kubeconfig),
+        "--aap-url": stack.aap.url,
+        "--aap-token": stack.aap.token,
+        "--aap-control": stack.aap.control,
+    }
+    arguments = (word for option in access.items() for word in option)
+    return _stand_in("eda", stack.plan, stack.plan.directory / "eda", *arguments, *stack.plan.eda_arguments)
 
 
 def _stand_in(name: str, plan: Plan, directory: Path, *arguments: str) -> Command:
@@ -164,6 +214,8 @@ def _environment(service: str, stack: Stack) -> dict[str, str]:
         inherited
         | AAP_SETTINGS
         | {
+            "CLOUDKIT_PROVISIONING_PROVIDER": stack.plan.provider,
+            "CLOUDKIT_PROVIDERS": ",".join(stack.plan.providers),
             "CLOUDKIT_NATS_URL": stack.nats.url,
             "CLOUDKIT_AAP_URL": stack.aap.url,
             "CLOUDKIT_AAP_TOKEN": stack.aap.token,
@@ -172,9 +224,20 @@ def _environment(service: str, stack: Stack) -> dict[str, str]:
             "NO_PROXY": _no_proxy(),
             "no_proxy": _no_proxy(),
         }
+        | _eda_settings(stack.eda)
         | dict(stack.plan.environment)
         | dict(stack.plan.environment_of.get(service, {}))
     )
+
+
+def _eda_settings(eda: EdaAccess | None) -> dict[str, str]:
+    if eda is None:
+        return {}
+    return {
+        "CLOUDKIT_COMPUTE_INSTANCE_PROVISION_WEBHOOK": f"{eda.url}/create-compute-instance",
+        "CLOUDKIT_COMPUTE_INSTANCE_DEPROVISION_WEBHOOK": f"{eda.url}/delete-compute-instance",
+        "CLOUDKIT_EDA_TOKEN": eda.token,
+    }
 
 
 def _no_proxy() -> str:

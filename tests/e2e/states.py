@@ -1,6 +1,6 @@
 """What tests wait for, as sentences about an instance: ``await vm.until(is_ready)``."""
 
-from cloudkit.contracts.instance import ComputeInstance, Condition, JobSummary, Phase
+from cloudkit.contracts.instance import PLAYBOOK_FINALIZERS, ComputeInstance, Condition, JobSummary, Phase
 from cloudkit.contracts.jobs import JobState
 from e2e.sightings import IsSo
 
@@ -35,6 +35,18 @@ def deprovision_is(state: JobState) -> IsSo:
 
 def has_jobs(count: int) -> IsSo:
     return _named(f"it has {count} jobs", lambda one: len(one.status.jobs) >= count)
+
+
+def is_held_by_a_playbook(instance: ComputeInstance) -> bool:
+    return not set(PLAYBOOK_FINALIZERS).isdisjoint(instance.metadata.finalizers)
+
+
+def job_is(number: int, reason: str) -> IsSo:
+    """Whether its job *number* has this *reason*."""
+    return _named(
+        f"its job {number} is {reason}",
+        lambda one: any((job.number, job.reason) == (number, reason) for job in one.status.jobs),
+    )
 
 
 def says(type: str, status: str, reason: str) -> IsSo:

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 
 import pytest
 
 from cloudkit.contracts.jobs import JobState
 from e2e.states import is_ready, provision_is, says
+from e2e.stories import Told, side_by_side
 from e2e.vm import Vm, all_until
 from e2e.world import World, open_world, plan
 from sandbox.aap.faults import Fault, FaultKind
@@ -17,7 +17,6 @@ from sandbox.aap.subjects import Purpose
 
 Story = Callable[[World], Awaitable[None]]
 Deed = Callable[[], Awaitable[object]]
-Stories = dict[Story, asyncio.Task[None]]
 
 PATIENCE = 60.0
 PROVISION_TEMPLATE = "innabox-create-compute-instance"
@@ -125,28 +124,21 @@ STORIES: tuple[Story, ...] = (
 
 
 @pytest.fixture(scope="module")
-async def stories(
-    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> AsyncIterator[Stories]:
-    """Those that are asked for, begun all at once."""
-    here = [item.name for item in request.session.items if item.path == request.path]
-    asked = [story for story in STORIES if any(story.__name__ in name for name in here)]
-    told = {story: asyncio.create_task(_tell(story, tmp_path_factory.mktemp("story"))) for story in asked}
-    yield told
-    for task in told.values():
-        task.cancel()
-    await asyncio.gather(*told.values(), return_exceptions=True)
+async def told(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Told[Story]]:
+    async def tell(story: Story) -> None:
+        async with open_world(plan(tmp_path_factory.mktemp("story"))) as world:
+            await story(world)
+            await world.finish()
+
+    async with side_by_side(request, tell) as told:
+        yield told
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
-async def test_it_heals(stories: Stories, story: Story) -> None:
-    await stories[story]
-
-
-async def _tell(story: Story, directory: Path) -> None:
-    async with open_world(plan(directory)) as world:
-        await story(world)
-        await world.finish()
+async def test_it_heals(told: Told[Story], story: Story) -> None:
+    await told[story]
 
 
 async def _everything_goes_on(world: World, kill: Deed, start_again: Deed) -> None:

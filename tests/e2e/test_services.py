@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import partial
 
 import httpx
-import pytest
 
+from cloudkit.contracts.jobs import Provider
 from e2e.commands import run
 from e2e.states import is_ready
 from e2e.vm import all_until
@@ -16,9 +16,10 @@ from e2e.world import StartWorld, World
 from sandbox.aap.faults import Fault, FaultKind
 from sandbox.nats import free_ports
 from sandbox.process import Process
-from sandbox.stack import SERVICES, Stack, service_commands
+from sandbox.stack import Stack, service_commands, services_for
 
 PORT = "CLOUDKIT_HTTP_PORT"
+SERVICES = services_for(*Provider)
 POLLER = {
     "CLOUDKIT_AAP_URL": "http://127.0.0.1:1/api/controller",
     "CLOUDKIT_AAP_TOKEN": "a-secret",
@@ -44,18 +45,10 @@ async def test_bad_settings_are_all_told_at_once_and_secrets_are_not() -> None:
     assert "a-secret" not in ended.err
 
 
-@pytest.mark.parametrize("package", ["watcher", "status_writer"])
-async def test_the_provider_eda_is_refused_with_what_to_set_instead(package: str) -> None:
-    ended = await run(sys.executable, "-m", package, environment={"CLOUDKIT_PROVISIONING_PROVIDER": "eda"})
-    assert ended.code == 2
-    assert "provider eda is not available yet: set CLOUDKIT_PROVISIONING_PROVIDER=aap" in ended.err
-    assert "Traceback" not in ended.err
-
-
 async def test_services_live_but_are_not_ready_until_everything_they_need_is_there(
     start_world: StartWorld,
 ) -> None:
-    world = await start_world(services=())
+    world = await start_world(provider=Provider.EDA, services=())
     nats, aap, kube = world.stack.nats, world.stack.process("aap"), world.stack.process("kube")
     await asyncio.gather(nats.kill(), aap.kill(), kube.kill())
     services = _services(world)
@@ -92,18 +85,20 @@ async def test_a_service_that_is_told_to_stop_finishes_launches_and_hands_back_t
     await world.finish()
 
 
-async def test_every_service_counts_what_it_does(world: World) -> None:
-    vm = await world.create()
-    await vm.until(is_ready)
+async def test_every_service_counts_what_it_does(start_world: StartWorld) -> None:
+    world = await start_world(services=SERVICES)
+    vms = [await world.create(provider=provider) for provider in Provider]
+    await all_until(vms, is_ready)
     counted = {name: await world.metrics(world.stack.process(name)) for name in SERVICES}
     assert counted["watcher"]['cloudkit_decisions_total{asked="Provision"}'] >= 1
     assert counted["watcher"]["cloudkit_feed_lists_total"] >= 1
     assert counted["aap-poller"]['cloudkit_launches_total{outcome="launched",type="provision"}'] >= 1
     assert counted["aap-poller"]["cloudkit_duplicate_launches_total"] == 0
     assert counted["aap-poller"]["cloudkit_last_sweep_timestamp_seconds"] > 0
+    assert counted["eda-dispatcher"]['cloudkit_eda_webhooks_total{outcome="received",type="provision"}'] == 1
     assert counted["status-writer"]['cloudkit_status_writes_total{result="written",write="status"}'] >= 1
     assert counted["status-writer"]["cloudkit_orphaned_jobs_total"] >= 0
-    for service in ("aap-poller", "status-writer"):
+    for service in ("aap-poller", "eda-dispatcher", "status-writer"):
         assert any(name.startswith("cloudkit_messages_total") for name in counted[service])
 
 
@@ -111,7 +106,7 @@ def _services(world: World) -> Stack:
     """The stack of *world* with all services, which do not run yet; each has a port known before."""
     ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
     settings = {name: {PORT: str(port)} for name, port in ports.items()}
-    with_services = replace(world.stack.plan, services=tuple(SERVICES), environment_of=settings)
+    with_services = replace(world.stack.plan, services=SERVICES, environment_of=settings)
     return replace(world.stack, plan=with_services)
 
 

@@ -99,6 +99,10 @@ class Vm:
         """The purposes of the jobs launched for it, oldest first."""
         return [str(one.purpose) for one in await self.world.audit(self.ref, AuditEvent.LAUNCH)]
 
+    async def webhooks(self) -> list[str]:
+        """The purposes of the webhooks about it that EDA got, oldest first, whatever became of them."""
+        return [str(one.purpose) for one in await self.world.eda.webhooks(self.ref.uid)]
+
     async def what_happened(self) -> list[str]:
         """What happened in AAP, in few words: ``launch provision``, ``cancel provision``, …"""
         return [f"{one.event} {one.purpose}" for one in await self.world.audit(self.ref)]

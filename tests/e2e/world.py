@@ -22,7 +22,8 @@ from typing import Any, TypeVar
 import httpx
 import msgspec
 
-from cloudkit.contracts.instance import InstanceRef
+from cloudkit.contracts.instance import PROVIDER_ANNOTATION, InstanceRef
+from cloudkit.contracts.jobs import Provider
 from cloudkit.contracts.subjects import DEAD_LETTER_SUBJECTS, DEAD_LETTERS
 from cloudkit.runtime.bus import Bus, connect
 from cloudkit.runtime.clock import SystemClock
@@ -34,10 +35,11 @@ from e2e.sightings import Sightings, version, watching
 from e2e.vm import Vm
 from sandbox.aap.audit import AuditEntry, AuditEvent
 from sandbox.aap.control import Control
+from sandbox.eda.control import Control as EdaControl
 from sandbox.instances import Instances, open_instances
 from sandbox.nats import MAX_PAYLOAD
 from sandbox.process import Process
-from sandbox.stack import SERVICES, Plan, Stack, start_stack
+from sandbox.stack import Plan, Stack, services_for, start_stack
 
 T = TypeVar("T")
 
@@ -60,10 +62,20 @@ class World:
     bus: Bus
     http: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(trust_env=False))
 
-    async def create(self, name: str = "vm", *, unique: bool = True, **spec: Any) -> Vm:
-        """Create an instance: *name* with a number behind it, unless that must not be."""
+    @property
+    def eda(self) -> EdaControl:
+        """Behind the stand-in for EDA, in a world that has one."""
+        assert self.stack.eda is not None, "plan a world with Provider.EDA"
+        return EdaControl(self.stack.eda.control, self.http)
+
+    async def create(
+        self, name: str = "vm", *, unique: bool = True, provider: Provider | None = None, **spec: Any
+    ) -> Vm:
+        """Create an instance: *name* with a number behind it, unless that must not be. *provider* is
+        written on it, if given."""
         name = f"{name}-{next(NUMBERS)}" if unique else name
-        created = await self.instances.create(name, **(spec or {"vcpu": 2}))
+        annotations = {PROVIDER_ANNOTATION: provider} if provider else {}
+        created = await self.instances.create(name, annotations=annotations, **(spec or {"vcpu": 2}))
         return Vm(self, created.ref, since=version(created))
 
     async def follow(self, name: str) -> Vm:
@@ -123,6 +135,8 @@ class World:
         """End all faults, delete what is there, and see that nothing was left behind or done twice."""
         await self.aap.clear_faults()
         await self.aap.reset_rules()
+        if self.stack.eda is not None:
+            await self.eda.reset()
         for instance in await self.instances.all():
             if not instance.deleting:
                 await self.instances.delete(instance.metadata.name)
@@ -141,6 +155,14 @@ FAST = {
     "CLOUDKIT_RETRY_BASE": "500ms",
 }
 """What is worth waiting for in production, in a hurry."""
+EDA_PATIENCE = 5.0
+FAST_EDA = {
+    "CLOUDKIT_EDA_JOB_TIMEOUT": "5s",
+    "CLOUDKIT_EDA_PATIENCE": f"{EDA_PATIENCE:g}s",
+    "CLOUDKIT_EDA_RESEND_AFTER": "3s",
+    "CLOUDKIT_MINIMUM_REQUEST_INTERVAL": "0s",
+}
+"""The same for EDA."""
 SHORT_JOBS = (
     "--job-seconds=0.15",
     "--pending-seconds=0.05",
@@ -152,12 +174,14 @@ SHORT_JOBS = (
 def plan(
     directory: Path,
     *,
-    services: tuple[str, ...] = tuple(SERVICES),
+    provider: Provider = Provider.AAP,
+    services: tuple[str, ...] | None = None,
     replicas: Mapping[str, int] | None = None,
     environment: Mapping[str, str] | None = None,
     max_payload: str = MAX_PAYLOAD,
 ) -> Plan:
-    """A stack in which everything goes fast.
+    """A stack in which everything goes fast; with the *services* that *provider* needs, unless others
+    are given.
 
     The environment's CLOUDKIT_E2E_KUBECONFIG names a real cluster to use in place of the stand-in: one that
     has our CRD, and a kubeconfig with a token.
@@ -165,9 +189,10 @@ def plan(
     cluster = os.environ.get("CLOUDKIT_E2E_KUBECONFIG")
     return Plan(
         directory=directory,
-        services=services,
+        provider=provider,
+        services=services_for(provider) if services is None else services,
         replicas=replicas or {},
-        environment={**FAST, **(environment or {})},
+        environment={**FAST, **FAST_EDA, **(environment or {})},
         aap_arguments=SHORT_JOBS,
         kubeconfig=Path(cluster) if cluster else None,
         max_payload=max_payload,

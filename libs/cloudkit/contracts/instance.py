@@ -25,6 +25,10 @@ FINALIZER = f"{GROUP}/computeinstance"
 PLAYBOOK_FINALIZERS = (f"{GROUP}/computeinstance-aap", f"{GROUP}/compute-instance-finalizer")
 """What playbooks of the EDA days leave on the resource."""
 PROVIDER_ANNOTATION = f"{GROUP}/provisioning-provider"
+RECONCILED_ANNOTATION = f"{GROUP}/reconciled-config-version"
+"""Written by playbooks of the EDA days when they are done: the version that they brought about."""
+ABANDON_ANNOTATION = f"{GROUP}/abandon-job"
+"""The number of an EDA job that nobody is to wait for any longer."""
 RETRY_ANNOTATION = f"{GROUP}/retry-requested-at"
 """Any new value: try again what was given up or canceled."""
 MANAGEMENT_ANNOTATION = f"{GROUP}/management-state"
@@ -200,6 +204,16 @@ class ComputeInstance(msgspec.Struct, frozen=True, kw_only=True):
         return self.metadata.annotations.get(RETRY_ANNOTATION, "")[:64]
 
     @property
+    def reported_version(self) -> str:
+        """The config version that a playbook says it has brought about."""
+        return self.metadata.annotations.get(RECONCILED_ANNOTATION, "")
+
+    @property
+    def abandoned_job(self) -> str:
+        """The number of the job that people have given up."""
+        return self.metadata.annotations.get(ABANDON_ANNOTATION, "").strip()
+
+    @property
     def unmanaged(self) -> bool:
         return self.metadata.annotations.get(MANAGEMENT_ANNOTATION, "").lower() == UNMANAGED
 
@@ -215,7 +229,11 @@ def _of_another_controller(job: JobRecord, number: int, status: ComputeInstanceS
     wanted, there = status.desired_config_version, status.reconciled_config_version
     over = job.type is JobType.PROVISION and not job.closed and bool(wanted) and wanted == there
     state = JobState.SUCCEEDED if over else job.state
-    return msgspec.structs.replace(job, number=number, provider=Provider.EDA, state=state)
+    # Its playbook will report what was wanted then.
+    version = job.config_version or (wanted if job.type is JobType.PROVISION and not job.closed else "")
+    return msgspec.structs.replace(
+        job, number=number, provider=Provider.EDA, state=state, config_version="" if over else version
+    )
 
 
 def decode(data: bytes | msgspec.Raw, type: type[T]) -> T:

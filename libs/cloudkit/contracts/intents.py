@@ -51,12 +51,17 @@ class Provision(_ToProvider, frozen=True, kw_only=True, tag=True):
 
 
 class Deprovision(_ToProvider, frozen=True, kw_only=True, tag=True):
-    """Stop what runs, then run the deprovision job with this number. Its resource is as in `Provision`."""
+    """Stop what runs, then run the deprovision job with this number. Its resource is as in `Provision`.
+
+    ``nothing_to_remove``: no playbook holds the resource, so that there is no machine that EDA made:
+    write down that the job succeeded, without sending a webhook.
+    """
 
     attempt: int
     resource: dict[str, Any] | None
     oversize: int = 0
     size_limit: int = 0
+    nothing_to_remove: bool = False
 
 
 class Cancel(_ToProvider, frozen=True, kw_only=True, tag=True):
@@ -64,7 +69,8 @@ class Cancel(_ToProvider, frozen=True, kw_only=True, tag=True):
 
 
 class Confirm(_ToProvider, frozen=True, kw_only=True, tag=True):
-    """The resource shows the evidence that EDA job ``number`` is done, and how it ended."""
+    """EDA job ``number`` is over. The resource shows that it succeeded; or shows nothing, for so long that
+    it has failed; or nobody is to wait for it any longer, and how it ended stays unknown."""
 
     outcome: JobState
 

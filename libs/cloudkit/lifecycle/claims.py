@@ -57,13 +57,15 @@ def judge(
     *,
     provider: Provider,
     now: datetime,
+    eda_patience: timedelta,
 ) -> Verdict:
     """Whether *provider* may claim the number that *intent* asks for.
 
     *of_uid* is the last event of the instance, *foreign* that of another uid of its name if it is
-    newer. *now* dates the record of a claim.
+    newer: of an EDA job nobody hears any more once its resource is gone, so it is waited for as long as
+    *eda_patience*. *now* dates the record of a claim.
     """
-    if foreign is not None and not foreign.closed:
+    if foreign is not None and not foreign.closed and not _is_past(foreign.job, now, eda_patience):
         return Busy(f"job {foreign.job.number} of an earlier {foreign.instance} is not closed")
     last = last_job(intent, of_uid)
     expected = next_number(intent, of_uid)
@@ -146,6 +148,10 @@ def succeeding(record: JobRecord, now: datetime) -> JobRecord:
 
 def _is_closed(of_uid: JobEvent | None, last: JobRecord) -> bool:
     return last.closed if of_uid is None or of_uid.job is not last else of_uid.closed
+
+
+def _is_past(job: JobRecord, now: datetime, patience: timedelta) -> bool:
+    return job.provider is Provider.EDA and bool(job.job_id) and abs(now - job.timestamp) >= patience
 
 
 def _is_under_way(of_uid: JobEvent | None, now: datetime) -> bool:

@@ -10,6 +10,12 @@ condition         reasons                 meaning
 \\                 ``JobPurged``           AAP forgot the job before anybody saw how it ended
 \\                 ``Canceled``            a person canceled the job in AAP
 \\                 ``JobUnknown``          nobody can say how the job stands
+\\                 ``WebhookSent``         EDA accepted it; its playbook's answer is awaited
+\\                 ``WebhookUnanswered``   EDA may have received it, or not; the answer is awaited
+\\                 ``NoEvidence``          EDA's playbook left no answer in time: the job has failed
+\\                 ``Abandoned``           nobody waits for EDA's playbook any longer
+\\                 ``AwaitingPlaybook``    EDA's playbook may be at work: the removal waits for it
+\\                 ``NoPlaybookFinalizer`` AAP made the machine, and EDA could not be seen to remove it
 \\                 ``LaunchUnconfirmed``   a launch was sent and its answer lost; it is looked for
 \\                 those of a delay        nothing can be launched, and why: ``TemplateNotFound``, …
 \\                 ``Deprovisioned``       it was, and was removed
@@ -33,7 +39,13 @@ from typing import assert_never
 import msgspec
 from msgspec.structs import replace
 
-from cloudkit.contracts.instance import ComputeInstance, Condition, Launch
+from cloudkit.contracts.instance import (
+    ABANDON_ANNOTATION,
+    PROVIDER_ANNOTATION,
+    ComputeInstance,
+    Condition,
+    Launch,
+)
 from cloudkit.contracts.jobs import JobRecord, JobState, JobType
 from cloudkit.lifecycle.history import newest
 from cloudkit.lifecycle.launches import blocks
@@ -41,6 +53,8 @@ from cloudkit.lifecycle.observe import CANCEL_FORBIDDEN
 from cloudkit.lifecycle.situation import Situation
 from cloudkit.lifecycle.texts import shorten
 
+AWAITING_PLAYBOOK = "AwaitingPlaybook"
+NO_PLAYBOOK_FINALIZER = "NoPlaybookFinalizer"
 MAX_CONDITION_BYTES = 1024
 """The longest message of a condition; that of the job stands in the history."""
 
@@ -113,6 +127,12 @@ def _of_deprovisioning(situation: Situation) -> Finding:
     job = newest(situation.instance.jobs, JobType.DEPROVISION)
     if job is not None and _succeeded(job):
         return Finding("Deprovisioned", "True", "Succeeded", job.message)
+    if situation.beyond_reach:
+        text = (
+            "AAP made the machine, only EDA runs here, and no playbook finalizer is left that could show its "
+            f"removal: run aap-poller, add aap to CLOUDKIT_PROVIDERS, and set {PROVIDER_ANNOTATION}=aap"
+        )
+        return Finding("Deprovisioned", "False", NO_PLAYBOOK_FINALIZER, text)
     return _in_the_way(situation) or _unfinished("Deprovisioned", job, _obstacle(situation))
 
 
@@ -121,6 +141,13 @@ def _in_the_way(situation: Situation) -> Finding | None:
     job = situation.active
     if job is None or job.type is JobType.DEPROVISION:
         return None
+    if job is situation.awaited:
+        text = (
+            f"The playbook of job {job.number} may be at work; waiting until "
+            f"{situation.awaited_until:%Y-%m-%d %H:%M:%S} UTC, or for the annotation "
+            f'{ABANDON_ANNOTATION}="{job.number}"'
+        )
+        return Finding("Deprovisioned", "False", AWAITING_PLAYBOOK, text)
     if job.reason == CANCEL_FORBIDDEN:
         return Finding("Deprovisioned", "False", CANCEL_FORBIDDEN, job.message)
     text = f"Provision job {job.job_id} has to end first: {job.message}"
@@ -150,7 +177,7 @@ def _unfinished(name: str, job: JobRecord | None, obstacle: Launch | None) -> Fi
         case JobState.CANCELED:
             return Finding(name, "False", "Canceled", job.message)
         case JobState.UNKNOWN:
-            return Finding(name, "Unknown", "JobUnknown", job.message)
+            return Finding(name, "Unknown", job.reason or "JobUnknown", job.message)
         case JobState.PENDING | JobState.WAITING | JobState.RUNNING:
             return Finding(name, "False", "InProgress", job.message)
     assert_never(job.state)

@@ -13,9 +13,10 @@ from typing import Any, TypeAlias
 import msgspec
 
 from cloudkit.contracts.instance import ComputeInstance
-from cloudkit.contracts.intents import Cancel, Deprovision, Follow, Intent, Provision, Reconcile
-from cloudkit.contracts.jobs import JobRecord, JobState, JobType
+from cloudkit.contracts.intents import Cancel, Confirm, Deprovision, Follow, Intent, Provision, Reconcile
+from cloudkit.contracts.jobs import JobRecord, JobState, JobType, Provider
 from cloudkit.contracts.subjects import ADDRESSEE_OF, Addressee
+from cloudkit.lifecycle.evidence import expires_at, held_by_playbook, shows_success
 from cloudkit.lifecycle.payload import playbook_resource
 from cloudkit.lifecycle.policy import Policy
 from cloudkit.lifecycle.situation import Situation
@@ -26,6 +27,8 @@ class Write(StrEnum):
 
     ADOPT = "adopt"
     """Put our finalizer on it."""
+    MARK = "mark"
+    """Put a playbook's finalizer on it, so that EDA can be seen to remove what AAP has made."""
     RELEASE = "release"
     """Take our finalizer, and what playbooks left behind, off it."""
 
@@ -70,15 +73,48 @@ def adopt_before_anything_runs(s: Situation) -> Decision | None:
     return _reconcile(s, because="it has no finalizer of ours yet", write=Write.ADOPT)
 
 
+def believe_what_the_playbook_left(s: Situation) -> Decision | None:
+    job = s.active_webhook
+    if job is None or not shows_success(s.instance, job, s.policy):
+        return None
+    return _confirm(s, job, JobState.SUCCEEDED, because=f"its playbook has done job {job.number}")
+
+
+def abandon_what_people_gave_up(s: Situation) -> Decision | None:
+    job = s.active_webhook
+    if job is None or s.instance.abandoned_job != str(job.number):
+        return None
+    return _confirm(s, job, JobState.UNKNOWN, because=f"people have given up job {job.number}")
+
+
+def let_a_playbook_finish_before_cleaning_up(s: Situation) -> Decision | None:
+    job = s.awaited
+    if job is None:
+        return None
+    if s.awaited_until <= s.now:
+        return _confirm(s, job, JobState.UNKNOWN, because=f"nothing was heard of job {job.number}")
+    return Decision(
+        because=f"it is being deleted, and the playbook of job {job.number} may be at work",
+        wake_at=s.awaited_until,
+    )
+
+
+def fail_what_left_nothing_in_time(s: Situation) -> Decision | None:
+    job = s.active_webhook
+    if job is None or (expiry := expires_at(job, s.policy)) is None or expiry > s.now:
+        return None
+    return _confirm(s, job, JobState.FAILED, because=f"nothing was heard of job {job.number} in time")
+
+
 def stop_what_runs_before_cleaning_up(s: Situation) -> Decision | None:
     job = s.active
     if not s.deleting or job is None or job.type is JobType.DEPROVISION:
         return None
-    if job.provider is s.policy.provider_for(s.instance):
+    if job.provider is s.provider:
         return _deprovision(s, because=f"it is being deleted while job {job.number} runs")
     return Decision(
         because=f"job {job.number} of another provider must end before the machine can go",
-        intents=((ADDRESSEE_OF[job.provider], Cancel(**_about(s, job.number))),),
+        intents=((_whoever_serves(s, job), Cancel(**_about(s, job.number))),),
         wake_at=s.now + s.policy.repeat_after,
     )
 
@@ -87,10 +123,12 @@ def wait_for_the_active_job(s: Situation) -> Decision | None:
     job = s.active
     if job is None:
         return None
+    again = s.now + s.policy.follow_after
+    expiry = None if s.active_webhook is None else expires_at(job, s.policy)
     return Decision(
         because=f"job {job.number} is {job.state.lower()}",
         intents=(_follow(s, job),) if s.without_news else (),
-        wake_at=s.now + s.policy.follow_after,
+        wake_at=min(again, expiry or again),
     )
 
 
@@ -100,6 +138,8 @@ def release_after_a_successful_cleanup(s: Situation) -> Decision | None:
         return None
     if (job.type, job.state) != (JobType.DEPROVISION, JobState.SUCCEEDED):
         return None
+    if job.provider is Provider.EDA and held_by_playbook(s.instance, s.policy):
+        return None  # A playbook that nobody expected any more has made something since.
     return _reconcile(s, because="its machine is gone", write=Write.RELEASE)
 
 
@@ -121,6 +161,12 @@ def wait_before_trying_again(s: Situation) -> Decision | None:
     return Decision(because="its job failed: trying again after a while", wake_at=s.next_try_at)
 
 
+def hold_what_nobody_here_can_remove(s: Situation) -> Decision | None:
+    if not s.beyond_reach:
+        return None
+    return Decision(because="AAP made its machine, and only EDA runs here")
+
+
 def remove_the_machine(s: Situation) -> Decision | None:
     return _deprovision(s, because="it is being deleted") if s.deleting else None
 
@@ -137,6 +183,14 @@ def provision_what_the_spec_asks_for(s: Situation) -> Decision | None:
     return _ask(s, provision, because="its spec is not applied yet")
 
 
+def let_playbooks_remove_what_aap_has_made(s: Situation) -> Decision | None:
+    if s.provider is not Provider.EDA or not s.only_aap_can_remove:
+        return None
+    return _reconcile(
+        s, because="no playbook's finalizer is on it: EDA could not remove it", write=Write.MARK
+    )
+
+
 def leave_a_settled_instance_alone(_: Situation) -> Decision | None:
     return Decision(because="its spec is applied")
 
@@ -145,14 +199,20 @@ RULES: tuple[Rule, ...] = (
     leave_a_released_instance_alone,
     leave_an_unmanaged_instance_to_people,
     adopt_before_anything_runs,
+    believe_what_the_playbook_left,
+    abandon_what_people_gave_up,
+    let_a_playbook_finish_before_cleaning_up,
+    fail_what_left_nothing_in_time,
     stop_what_runs_before_cleaning_up,
     wait_for_the_active_job,
     release_after_a_successful_cleanup,
+    hold_what_nobody_here_can_remove,
     leave_a_canceled_job_to_people,
     stop_after_the_last_attempt,
     wait_before_trying_again,
     remove_the_machine,
     provision_what_the_spec_asks_for,
+    let_playbooks_remove_what_aap_has_made,
     leave_a_settled_instance_alone,
 )
 
@@ -162,12 +222,29 @@ def _deprovision(s: Situation, because: str) -> Decision:
         **_about(s, s.next_number),
         attempt=s.next_attempt,
         resource=playbook_resource(s.instance, s.version),
+        nothing_to_remove=s.provider is Provider.EDA and not held_by_playbook(s.instance, s.policy),
     )
     return _ask(s, deprovision, because)
 
 
 def _follow(s: Situation, job: JobRecord) -> tuple[Addressee, Intent]:
-    return ADDRESSEE_OF[job.provider], Follow(**_about(s, job.number))
+    return _whoever_serves(s, job), Follow(**_about(s, job.number))
+
+
+def _confirm(s: Situation, job: JobRecord, outcome: JobState, because: str) -> Decision:
+    confirm = Confirm(**_about(s, job.number), outcome=outcome)
+    return Decision(
+        because=because,
+        intents=((_whoever_serves(s, job), confirm),),
+        wake_at=s.now + s.policy.repeat_after,
+    )
+
+
+def _whoever_serves(s: Situation, job: JobRecord) -> Addressee:
+    """Who answers for *job*: its provider, or, where that runs no longer, the one that does. Whatever
+    needs no provider, it can do as well."""
+    here = job.provider if job.provider in s.policy.providers else s.policy.provider
+    return ADDRESSEE_OF[here]
 
 
 def _about(s: Situation, number: int) -> dict[str, Any]:
@@ -183,8 +260,8 @@ def _about(s: Situation, number: int) -> dict[str, Any]:
 
 
 def _ask(s: Situation, intent: Intent, because: str) -> Decision:
-    addressee = ADDRESSEE_OF[s.policy.provider_for(s.instance)]
-    return Decision(because=because, intents=((addressee, intent),), wake_at=s.now + s.policy.repeat_after)
+    again = s.now + s.policy.repeat_after
+    return Decision(because=because, intents=((ADDRESSEE_OF[s.provider], intent),), wake_at=again)
 
 
 def _reconcile(s: Situation, because: str, write: Write) -> Decision:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import msgspec
 
-from cloudkit.contracts.instance import PROVIDER_ANNOTATION, ComputeInstance
+from cloudkit.contracts.instance import PLAYBOOK_FINALIZERS, PROVIDER_ANNOTATION, ComputeInstance
 from cloudkit.contracts.jobs import Provider
 
 
@@ -15,6 +15,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     ``retry_base`` after its failure, then after twice that and so on up to ``retry_max``, at most
     ``max_attempts`` times in all. A decision is repeated after ``repeat_after`` until its effect
     shows; after ``follow_after`` without news of a running job somebody asks for it.
+
+    Of an EDA job only its playbook tells, by what it leaves on the resource: an annotation, and one of the
+    ``playbook_finalizers``. Without that it has failed ``eda_job_timeout`` after its webhook (None: never),
+    or ``eda_resend_after`` a webhook that nobody answered; and a deletion waits for it for
+    ``eda_patience``.
     """
 
     provider: Provider = Provider.AAP
@@ -25,6 +30,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     max_job_history: int = 10
     repeat_after: timedelta = timedelta(seconds=60)
     follow_after: timedelta = timedelta(minutes=5)
+    playbook_finalizers: tuple[str, ...] = PLAYBOOK_FINALIZERS
+    eda_job_timeout: timedelta | None = timedelta(hours=2)
+    eda_resend_after: timedelta = timedelta(minutes=10)
+    eda_patience: timedelta = timedelta(minutes=15)
 
     def provider_for(self, instance: ComputeInstance) -> Provider:
         """Who runs the next job: the instance's annotation, if it names a provider that runs here."""

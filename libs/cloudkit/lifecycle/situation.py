@@ -5,8 +5,9 @@ from datetime import datetime
 from functools import cached_property
 
 from cloudkit.contracts.instance import ComputeInstance, Phase
-from cloudkit.contracts.jobs import JobRecord, JobState, JobType
+from cloudkit.contracts.jobs import JobRecord, JobState, JobType, Provider
 from cloudkit.lifecycle.config_version import applied_version, config_version
+from cloudkit.lifecycle.evidence import awaited_until, held_by_playbook
 from cloudkit.lifecycle.history import active, newest
 from cloudkit.lifecycle.policy import Policy
 
@@ -34,6 +35,20 @@ class Situation:
         return JobType.DEPROVISION if self.deleting else JobType.PROVISION
 
     @cached_property
+    def provider(self) -> Provider:
+        """Who runs the next job. What AAP made and no playbook holds, only AAP can be seen to remove."""
+        chosen = self.policy.provider_for(self.instance)
+        if self.deleting and chosen is Provider.EDA and self.only_aap_can_remove:
+            return next(iter(self.policy.providers & {Provider.AAP}), chosen)
+        return chosen
+
+    @property
+    def only_aap_can_remove(self) -> bool:
+        """Whether AAP may have made a machine, and EDA would leave no trace of having removed it."""
+        by_aap = any(job.provider is Provider.AAP and job.job_id for job in self.instance.jobs)
+        return by_aap and not held_by_playbook(self.instance, self.policy)
+
+    @cached_property
     def newest(self) -> JobRecord | None:
         return newest(self.instance.jobs)
 
@@ -41,6 +56,29 @@ class Situation:
     def active(self) -> JobRecord | None:
         """The job that may be running."""
         return active(self.instance.jobs)
+
+    @property
+    def active_webhook(self) -> JobRecord | None:
+        """The EDA job whose playbook may be running."""
+        job = self.active
+        return job if job is not None and job.provider is Provider.EDA else None
+
+    @property
+    def awaited(self) -> JobRecord | None:
+        """The EDA job that a deletion waits for."""
+        job = self.active_webhook
+        return job if self.deleting and job is not None and job.type is JobType.PROVISION else None
+
+    @property
+    def awaited_until(self) -> datetime:
+        """Until when, if there is one."""
+        job = self.awaited
+        return self.now if job is None else awaited_until(self.instance, job, self.policy)
+
+    @property
+    def beyond_reach(self) -> bool:
+        """Whether it is to be deleted by a provider that could not be seen to remove its machine."""
+        return self.deleting and self.provider is Provider.EDA and self.only_aap_can_remove
 
     @cached_property
     def provisioned(self) -> JobRecord | None:

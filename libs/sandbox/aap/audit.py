@@ -24,7 +24,8 @@ class AuditEvent(StrEnum):
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Something that happened, at the server's time ``at``.
 
-    ``status`` is the job's from then on, ``parent`` the workflow job that spawned it, ``by`` who did it.
+    ``status`` is the job's from then on, ``parent`` the workflow job that spawned it, ``by`` who did it;
+    ``by_rulebook``: Event-Driven Ansible launched it.
     """
 
     sequence: int
@@ -41,6 +42,7 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     status: str = ""
     by: str = ""
     parent: int = 0
+    by_rulebook: bool = False
 
 
 class AuditLog:
@@ -76,6 +78,7 @@ class AuditLog:
                 status=job.status,
                 by=by,
                 parent=job.parent.id if job.parent is not None else 0,
+                by_rulebook=subject.by_rulebook,
             )
         )
 

@@ -99,6 +99,10 @@ class Control:
         marks = JobMarks(cancelable=cancelable, breaks_lists=breaks_lists)
         await self._send("POST", f"/jobs/{job}", JobOrder(marks=marks))
 
+    async def proceed(self, job: int) -> None:
+        """Let *job*, whose playbook was launched by a rulebook, go on to its machine."""
+        await self._send("POST", f"/jobs/{job}", JobOrder(proceed=True))
+
     async def purge(self, job: int) -> None:
         """Forget *job*, whatever its status."""
         await self._send("POST", f"/jobs/{job}", JobOrder(purge=True))

@@ -22,6 +22,7 @@ class JobOrder(msgspec.Struct, frozen=True, kw_only=True):
     status: Status | None = None
     explanation: str = ""
     cancel_by: str = ""
+    proceed: bool = False
     purge: bool = False
     approved: bool | None = None
     marks: "JobMarks | None" = None
@@ -129,6 +130,8 @@ async def change_job(request: web.Request) -> web.Response:
         controller.force(job, order.status, controller.now, explanation=order.explanation)
     elif order.cancel_by and job.active:
         controller.cancel(job, controller.now, by=order.cancel_by)
+    elif order.proceed:
+        controller.proceed(job, controller.now)
     elif order.purge:
         controller.purge(job, controller.now, by="hand")
     elif order.approved is not None and job.active:

@@ -26,6 +26,7 @@ from sandbox.aap.journal import (
     Journal,
     Launched,
     Marked,
+    Proceeded,
     Purged,
     Restored,
     RulesAdded,
@@ -129,6 +130,7 @@ class Controller:
             quoted_vars=msgspec.json.encode(order.extra_vars.decode()),
             parent=origin.workflow,
             slice_number=origin.slice_number,
+            held=subject.by_rulebook,
         )
         self._next_id += 1
         return job
@@ -178,6 +180,17 @@ class Controller:
         if job.status is not Status.WAITING:
             return
         self._start(job, at)
+        if not job.held:
+            self._play(job, at)
+
+    def proceed(self, job: Job, at: datetime) -> None:
+        """Let the held *job* go on to its machine."""
+        self._keep(Proceeded(at=at, job=job.id))
+        if job.held and job.status is Status.RUNNING:
+            job.held = False
+            self._play(job, at)
+
+    def _play(self, job: Job, at: datetime) -> None:
         if job.play.outcome is not Outcome.STUCK:
             self._plan(job, job.play.seconds, at, self._end)
 
@@ -200,7 +213,8 @@ class Controller:
         self._move(job, status, explanation=explanation, first_end=first_end)
         if job.kind is JobKind.JOB and job.started is not None:
             job.modified = at
-            self._leave_machine(job, at)
+            if not job.held:
+                self._leave_machine(job, at)
         self.audit.note(AuditEvent.FINISH, job, at)
         self._make_room(job, at)
         if job.parent is not None:

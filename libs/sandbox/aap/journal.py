@@ -48,6 +48,10 @@ class Marked(_At, frozen=True, kw_only=True, tag=True):
     breaks_lists: bool
 
 
+class Proceeded(_At, frozen=True, kw_only=True, tag=True):
+    job: int
+
+
 class Purged(_At, frozen=True, kw_only=True, tag=True):
     job: int
     by: str
@@ -73,7 +77,7 @@ class RulesReset(_At, frozen=True, kw_only=True, tag=True):
     pass
 
 
-OfJob: TypeAlias = Canceled | Decided | Forced | Marked | Purged
+OfJob: TypeAlias = Canceled | Decided | Forced | Marked | Proceeded | Purged
 Change: TypeAlias = Launched | OfJob | Restored | TemplatePut | TemplateRemoved | RulesAdded | RulesReset
 
 

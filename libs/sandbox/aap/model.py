@@ -109,7 +109,8 @@ class Job:
     ``step`` grows whenever its future is planned anew; what was planned under an older one is void.
     ``quoted_vars`` is extra_vars as AAP shows it: a JSON string that holds JSON. ``cancelable`` None is
     as the template says. Every list breaks whose page has a job that ``breaks_lists``. It is ``orphaned``
-    once its template was deleted, and says of none then.
+    once its template was deleted, and says of none then. ``held``: its playbook does nothing to the
+    machine, and does not end, until whoever plays its part in Kubernetes lets it go on.
     """
 
     id: int
@@ -122,6 +123,7 @@ class Job:
     quoted_vars: bytes
     parent: "Job | None" = None
     slice_number: int = 0
+    held: bool = False
     status: Status = Status.PENDING
     modified: datetime
     started: datetime | None = None

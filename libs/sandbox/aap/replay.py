@@ -12,6 +12,7 @@ from sandbox.aap.journal import (
     Launched,
     Marked,
     OfJob,
+    Proceeded,
     Purged,
     Restored,
     RulesAdded,
@@ -34,7 +35,7 @@ def _ask_again(controller: Controller, change: Change) -> None:
     match change:
         case Launched(at=at, order=order, seen_after=seconds):
             controller.launch(order, at, seen_after=seconds)
-        case Canceled() | Decided() | Forced() | Marked() | Purged():
+        case Canceled() | Decided() | Forced() | Marked() | Proceeded() | Purged():
             if (job := controller.jobs.get(change.job)) is not None:
                 _change_job(controller, job, change)
         case Restored(next_id=next_id):
@@ -61,6 +62,8 @@ def _change_job(controller: Controller, job: Job, change: OfJob) -> None:
             controller.decide(job, at, approved=approved, by=by)
         case Marked(cancelable=cancelable, breaks_lists=breaks_lists):
             controller.mark(job, cancelable=cancelable, breaks_lists=breaks_lists)
+        case Proceeded(at=at):
+            controller.proceed(job, at)
         case Purged(at=at, by=by):
             controller.purge(job, at, by=by)
         case _:

@@ -23,13 +23,17 @@ def purpose_of(template_name: str) -> Purpose:
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
-    """The resource in a job's extra_vars. ``number`` is ``cloudkit_job``; empty where there is none."""
+    """The resource in a job's extra_vars. ``number`` is ``cloudkit_job``; empty where there is none.
+
+    ``by_rulebook``: Event-Driven Ansible launched it, by a rule of a rulebook.
+    """
 
     namespace: str = ""
     name: str = ""
     uid: str = ""
     vcpu: float = 0
     number: str = ""
+    by_rulebook: bool = False
 
 
 class _Metadata(msgspec.Struct, frozen=True):
@@ -52,6 +56,7 @@ class _Event(msgspec.Struct, frozen=True):
 
 
 class _EventDriven(msgspec.Struct, frozen=True):
+    ruleset: str = ""
     event: _Event = _Event()
 
 
@@ -79,4 +84,5 @@ def read_subject(extra_vars: bytes) -> Subject:
         uid=resource.metadata.uid,
         vcpu=vcpu if isinstance(vcpu, float | int) else 0,
         number=found.cloudkit_job,
+        by_rulebook=bool(found.ansible_eda.ruleset),
     )

@@ -77,6 +77,7 @@ def assemble(settings: Settings, around: Surroundings, presence: Presence) -> Po
         claiming=Claiming(log, aap, clock, records, templates, recovery, presence, settings.payload),
         slots=Slots(settings.concurrent_launches, around.limiter),
         cancel_grace=settings.cancel_grace,
+        eda_patience=settings.eda_patience,
     )
     following = Following(log, around.intents, aap, records, stopping, settings.status_poll_interval)
     handlers = Handlers(around.intents, clock, launching, following)

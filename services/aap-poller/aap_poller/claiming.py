@@ -19,9 +19,8 @@ from uuid import uuid4
 import structlog
 from msgspec.structs import replace
 
-from aap_poller import log_lines, metrics, strays
+from aap_poller import metrics, strays
 from aap_poller.controller import Controller, Template
-from aap_poller.log_lines import about
 from aap_poller.payload import Launchable, Payload, extra_vars
 from aap_poller.presence import Presence, Problem
 from aap_poller.records import Records
@@ -38,7 +37,9 @@ from cloudkit.contracts.errors import (
 )
 from cloudkit.contracts.events import JobEvent, JobEventName
 from cloudkit.contracts.jobs import JobRecord
+from cloudkit.runtime import log_lines
 from cloudkit.runtime.answers import DONE, Answer, Later
+from cloudkit.runtime.log_lines import about
 from cloudkit.runtime.ports import Clock, JobLog, Position
 
 log = structlog.get_logger(__name__)

@@ -13,7 +13,6 @@ import structlog
 from aap_poller.active_jobs import ActiveJobs
 from aap_poller.agreements import Agreements
 from aap_poller.controller import Controller
-from aap_poller.log_lines import about
 from aap_poller.records import Records
 from aap_poller.rounds import Rounds
 from aap_poller.rows import JobKey, Row, found
@@ -25,6 +24,7 @@ from cloudkit.contracts.jobs import Provider
 from cloudkit.contracts.subjects import Addressee
 from cloudkit.lifecycle.claims import lacks, open_job
 from cloudkit.runtime.answers import DONE, Answer, Later, Received
+from cloudkit.runtime.log_lines import about
 from cloudkit.runtime.ports import Intents, JobLog
 
 log = structlog.get_logger(__name__)

@@ -7,7 +7,6 @@ import structlog
 
 from aap_poller.following import Following
 from aap_poller.launching import INTENT_IS_GOOD_FOR, Launching
-from aap_poller.log_lines import names
 from cloudkit.contracts.intents import (
     Cancel,
     Confirm,
@@ -19,6 +18,8 @@ from cloudkit.contracts.intents import (
 )
 from cloudkit.contracts.subjects import Addressee
 from cloudkit.runtime.answers import DONE, Answer, Never, Received
+from cloudkit.runtime.confirming import confirm
+from cloudkit.runtime.log_lines import names
 from cloudkit.runtime.ports import Clock, Intents
 
 log = structlog.get_logger(__name__)
@@ -47,6 +48,8 @@ class Handlers:
                 return await self.following.follow(intent)
             case Cancel():
                 return await self.following.cancel(intent)
-            case Confirm() | Reconcile():
-                return Never(f"{type(intent).__name__} is not for AAP")
+            case Confirm():  # Where EDA runs no longer, somebody must write down what became of its jobs.
+                return await confirm(intent, self.following.log, self.intents, self.clock)
+            case Reconcile():
+                return Never("Reconcile is not for AAP")
         assert_never(intent)

@@ -9,7 +9,7 @@
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 import structlog
@@ -17,14 +17,12 @@ import structlog
 from aap_poller import metrics
 from aap_poller.claiming import Claiming
 from aap_poller.controller import Template
-from aap_poller.log_lines import names
 from aap_poller.lost_log import LostLog
 from aap_poller.payload import Launchable
 from aap_poller.presence import Presence, Problem
 from aap_poller.records import Records
 from aap_poller.slots import Slots
 from aap_poller.stopping import Stopping
-from aap_poller.stopwatches import Stopwatches
 from aap_poller.templates import Templates
 from cloudkit.contracts.errors import Conflict, Refused, Unanswered, Unreachable
 from cloudkit.contracts.intents import Provision, Reconcile
@@ -34,7 +32,9 @@ from cloudkit.lifecycle.claims import Busy, Free, Stale, StopFirst, Verdict, jud
 from cloudkit.lifecycle.launches import may_have_jobs
 from cloudkit.lifecycle.payload import missing_resource
 from cloudkit.runtime.answers import DONE, Answer, Later
+from cloudkit.runtime.log_lines import names
 from cloudkit.runtime.ports import Clock, Intents, JobLog, Position
+from cloudkit.runtime.stopwatches import Stopwatches
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +51,8 @@ DOUBT_AGAIN_AFTER = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class Launching:
-    """Brings launches forward. ``cancel_grace`` (seconds) passes between a canceled job and the next."""
+    """Brings launches forward. ``cancel_grace`` (seconds) passes between a canceled job and the next, at
+    most ``eda_patience`` between a job of EDA in an earlier life of the name and the next."""
 
     log: JobLog
     intents: Intents
@@ -64,6 +65,7 @@ class Launching:
     claiming: Claiming
     slots: Slots
     cancel_grace: float
+    eda_patience: float
     canceled: Stopwatches[tuple[str, datetime]] = field(init=False)
     """Since when this process knows of each canceled job that a launch waits for: by AAP's id, which comes
     again when AAP is restored, and the time of its record."""
@@ -98,7 +100,8 @@ class Launching:
 
     async def _judged(self, intent: Launchable) -> tuple[Position, Verdict]:
         at = await self.log.position(intent.instance)
-        return at, judge(intent, at.of_uid, at.foreign, provider=Provider.AAP, now=self.clock.now())
+        patience, now = timedelta(seconds=self.eda_patience), self.clock.now()
+        return at, judge(intent, at.of_uid, at.foreign, provider=Provider.AAP, now=now, eda_patience=patience)
 
     async def _give_back(self, intent: Launchable, because: str, stop: JobRecord | None) -> Answer:
         """The intent is about a past: let the resource catch up, and the watcher decide again."""

@@ -6,20 +6,21 @@ from dataclasses import dataclass, field
 import structlog
 from msgspec.structs import replace
 
-from aap_poller import log_lines, metrics
+from aap_poller import metrics
 from aap_poller.aap_time import AapTime
 from aap_poller.controller import Controller, cancel
-from aap_poller.log_lines import about, names
 from aap_poller.presence import Problem, reason_of
 from aap_poller.rows import JobKey, OurJob, Row, found
-from aap_poller.stopwatches import Stopwatches
 from cloudkit.contracts.errors import ProvisionerError
 from cloudkit.contracts.events import JobEvent, JobEventName
 from cloudkit.contracts.instance import InstanceRef
 from cloudkit.contracts.jobs import JobRecord, JobState, Provider
 from cloudkit.lifecycle.claims import PURGED, lacks
 from cloudkit.lifecycle.observe import advance, delayed, observed, purged
+from cloudkit.runtime import log_lines
+from cloudkit.runtime.log_lines import about, names
 from cloudkit.runtime.ports import Clock, JobLog, Position
+from cloudkit.runtime.stopwatches import Stopwatches
 
 log = structlog.get_logger(__name__)
 

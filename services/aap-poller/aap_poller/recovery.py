@@ -9,11 +9,9 @@ from datetime import timedelta
 
 import structlog
 
-from aap_poller.log_lines import about
 from aap_poller.records import Records
 from aap_poller.rows import JobKey, OurJob
 from aap_poller.search import Search
-from aap_poller.stopwatches import Stopwatches
 from aap_poller.templates import Templates
 from cloudkit.contracts.errors import Conflict, ProvisionerError
 from cloudkit.contracts.events import JobEvent
@@ -22,7 +20,9 @@ from cloudkit.contracts.jobs import JobState, Provider
 from cloudkit.contracts.subjects import Addressee
 from cloudkit.lifecycle.observe import delayed
 from cloudkit.runtime.answers import DONE, Answer, Later, Received
+from cloudkit.runtime.log_lines import about
 from cloudkit.runtime.ports import Clock, Intents, JobLog, Position
+from cloudkit.runtime.stopwatches import Stopwatches
 
 log = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from aap_poller.template_settings import TemplateSettings
 from cloudkit.contracts.errors import Misconfigured
 from cloudkit.runtime.settings import (
-    CommonSettings,
+    ProviderSettings,
     Secret,
     duration,
     flag,
@@ -30,7 +30,7 @@ TOKEN = re.compile(r"[!-~]+")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(CommonSettings, TemplateSettings):
+class Settings(ProviderSettings, TemplateSettings):
     """Where AAP is, what to launch there, and how patient to be. Durations are in seconds."""
 
     aap_url: str = setting(
@@ -69,13 +69,6 @@ class Settings(CommonSettings, TemplateSettings):
         default="300s",
         minimum=1,
         doc="How long a launch whose answer was lost may still appear in AAP. Less than 300s is for tests.",
-    )
-    cancel_grace: float = setting(
-        "CLOUDKIT_AAP_CANCEL_GRACE",
-        duration,
-        default="5s",
-        minimum=0,
-        doc="How long after `canceled` the playbook of a job may still be running.",
     )
     request_timeout: float = setting(
         "CLOUDKIT_AAP_REQUEST_TIMEOUT",

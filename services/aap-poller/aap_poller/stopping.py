@@ -13,9 +13,8 @@ active; of one that has ended it is refused, with 405 to a superuser and with 40
 
 import structlog
 
-from aap_poller import log_lines, metrics
+from aap_poller import metrics
 from aap_poller.controller import Controller, cancel
-from aap_poller.log_lines import about
 from aap_poller.pauses import Pauses
 from aap_poller.records import Records
 from aap_poller.rows import Row
@@ -24,6 +23,8 @@ from cloudkit.contracts.events import JobEvent
 from cloudkit.contracts.instance import InstanceRef
 from cloudkit.contracts.jobs import JobKind, JobRecord
 from cloudkit.lifecycle.observe import cancel_accepted, cancel_forbidden
+from cloudkit.runtime import log_lines
+from cloudkit.runtime.log_lines import about
 from cloudkit.runtime.ports import Clock, JobLog
 
 log = structlog.get_logger(__name__)

@@ -11,7 +11,6 @@ import structlog
 
 from aap_poller import metrics
 from aap_poller.controller import Controller
-from aap_poller.log_lines import names
 from aap_poller.presence import Presence, probing
 from aap_poller.records import Records
 from aap_poller.rows import OurJob, Row, ours
@@ -20,6 +19,7 @@ from cloudkit.contracts.errors import Conflict, Malformed, Refused, Unanswered, 
 from cloudkit.contracts.events import JobEventName
 from cloudkit.contracts.jobs import JobState, JobType, Provider
 from cloudkit.runtime.health import Health
+from cloudkit.runtime.log_lines import names
 from cloudkit.runtime.ports import Clock, JobLog, Position
 
 log = structlog.get_logger(__name__)

@@ -16,12 +16,7 @@ import msgspec
 import structlog
 
 from cloudkit.contracts.errors import Conflict, Malformed, NotFound, ProvisionerError
-from cloudkit.contracts.instance import (
-    FINALIZER,
-    PLAYBOOK_FINALIZERS,
-    ComputeInstance,
-    ComputeInstanceStatus,
-)
+from cloudkit.contracts.instance import FINALIZER, ComputeInstance, ComputeInstanceStatus
 from cloudkit.contracts.jobs import JobRecord
 from cloudkit.lifecycle.decide import Write, decide
 from cloudkit.lifecycle.history import is_unobserved, newest
@@ -106,6 +101,8 @@ class Clerk:
                 case Write.RELEASE:
                     await self._release(lane, await self._write_status(lane, instance, status))
                     return []
+                case Write.MARK:
+                    await self._mark(lane, instance)
                 case Write.ADOPT:
                     await self._adopt(lane, instance)
                     return _looked(errands)  # the launch waits for this alone, the status is not urgent
@@ -143,8 +140,14 @@ class Clerk:
         await self._set_finalizers("adopt", lane, instance, (*instance.metadata.finalizers, FINALIZER))
         log.info("adopted", instance=str(instance.ref), uid=instance.ref.uid)
 
+    async def _mark(self, lane: Lane, instance: ComputeInstance) -> None:
+        """The first of the playbooks' finalizers: the one that new playbooks remove."""
+        mark = self._policy.playbook_finalizers[0]
+        await self._set_finalizers("mark", lane, instance, (*instance.metadata.finalizers, mark))
+        log.info("marked for EDA", instance=str(instance.ref), uid=instance.ref.uid, finalizer=mark)
+
     async def _release(self, lane: Lane, instance: ComputeInstance) -> None:
-        ours = {FINALIZER, *PLAYBOOK_FINALIZERS}
+        ours = {FINALIZER, *self._policy.playbook_finalizers}
         others = tuple(name for name in instance.metadata.finalizers if name not in ours)
         await self._set_finalizers("release", lane, instance, others)
         log.info("released", instance=str(instance.ref), uid=instance.ref.uid, left_to=others)

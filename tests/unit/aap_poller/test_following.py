@@ -7,9 +7,9 @@ from aap_poller.records import Records
 from aap_poller.rows import JobKey
 from cloudkit.contracts.errors import Forbidden, Unreachable
 from cloudkit.contracts.events import JobEvent, JobEventName
-from cloudkit.contracts.intents import Cancel
+from cloudkit.contracts.intents import Cancel, Confirm, Reconcile
 from cloudkit.contracts.jobs import JobKind, JobState, Provider
-from cloudkit.runtime.answers import DONE, Later
+from cloudkit.runtime.answers import DONE, Later, Never
 from sandbox.aap.model import Status, TemplateKind
 from unit.aap_poller.aap import CREATE
 from unit.aap_poller.world import REBORN, VM, Replica, World, variables
@@ -280,11 +280,15 @@ async def test_a_cancel_of_a_job_that_a_lost_log_forgot_stops_it_too(
     assert world.aap.cancels == [4711]
 
 
-@pytest.mark.parametrize("verb", ["Confirm", "Reconcile"])
-async def test_what_is_not_for_aap_is_put_aside(world: World, replica: Replica, verb: str) -> None:
-    from cloudkit.contracts.intents import Confirm, Reconcile  # noqa: PLC0415  # named by the parameter
-    from cloudkit.runtime.answers import Never  # noqa: PLC0415  # only here
+async def test_what_is_not_for_aap_is_put_aside(world: World, replica: Replica) -> None:
+    assert isinstance(await replica.hear(Reconcile(instance=VM)), Never)
 
-    confirm = Confirm(instance=VM, born=world.clock.now(), number=1, outcome=JobState.SUCCEEDED)
-    intent = confirm if verb == "Confirm" else Reconcile(instance=VM)
-    assert isinstance(await replica.hear(intent), Never)
+
+async def test_a_job_of_eda_is_closed_where_eda_runs_no_longer(world: World, replica: Replica) -> None:
+    webhook = world.shown(1, "eda-webhook-1", provider=Provider.EDA, state=JobState.UNKNOWN)
+    await world.happen(JobEventName.LAUNCHED, webhook)
+    confirm = Confirm(
+        instance=VM, born=world.clock.now(), number=1, newest=webhook, outcome=JobState.SUCCEEDED
+    )
+    assert await replica.hear(confirm) == DONE
+    assert world.story == ["launched", "succeeded"]

@@ -97,6 +97,7 @@ class Replica:
             claiming=self.claiming,
             slots=Slots(self.concurrent_launches, self.limiter),
             cancel_grace=self.cancel_grace,
+            eda_patience=900.0,
         )
         self.following = Following(log, self.intents, aap, self.records, self.stopping, 30.0)
         self.handlers = Handlers(self.intents, clock, self.launching, self.following)

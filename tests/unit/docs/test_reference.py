@@ -12,7 +12,7 @@ from nats.aio.msg import Msg
 from cloudkit.runtime import deadletters
 from cloudkit.runtime.settings import Row, describe
 from fromcode.__main__ import DOCS, pages, parts
-from fromcode.loglines import log_lines
+from fromcode.loglines import SHARED, log_lines
 from fromcode.pages import MISSING, Parts, part_names, refreshed, table_rows
 from fromcode.program import ROOT, Service, services, trees
 
@@ -120,7 +120,8 @@ def test_a_page_names_only_settings_streams_and_metrics_that_there_are(page: Pat
 
 @pytest.mark.parametrize("line", KNOWN_LINES)
 def test_the_lines_that_operators_know_are_said_word_for_word(line: str) -> None:
-    said = [line.text for service in services() for line in log_lines(service.folder)]
+    folders = [SHARED, *(service.folder for service in services())]
+    said = [line.text for folder in folders for line in log_lines(folder)]
     patterns = [re.sub(r"<\w+>", "(.+)", re.escape(text).replace("\\ ", " ")) for text in said]
     assert any(re.fullmatch(pattern, line) for pattern in patterns)
 

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from cloudkit.contracts.instance import (
+    FINALIZER,
     MANAGEMENT_ANNOTATION,
     PLAYBOOK_FINALIZERS,
     PROVIDER_ANNOTATION,
@@ -35,6 +36,8 @@ MINUTE = timedelta(minutes=1)
 ASKED_AGAIN = {RETRY_ANNOTATION: "2026-01-02"}
 UNMANAGED = {MANAGEMENT_ANNOTATION: "Unmanaged"}
 ON_EDA = {PROVIDER_ANNOTATION: "eda"}
+HELD = (FINALIZER, PLAYBOOK_FINALIZERS[0])
+"""By us, and by a playbook that has made something."""
 
 Expected = tuple[str, ...]
 """The decision in words, see `told`."""
@@ -92,7 +95,7 @@ CASES: dict[str, tuple[ComputeInstance, Expected]] = {
         ("Follow 1 to aap",),
     ),
     "a running job is followed at the provider that runs it": (
-        reported(instance(provision(state=RUNNING, timestamp=LONG_AGO, provider=Provider.EDA))),
+        reported(instance(provision(state=UNKNOWN, timestamp=NOW - 10 * MINUTE, provider=Provider.EDA))),
         ("Follow 1 to eda",),
     ),
     "a job in a state that nobody knows may be running": (
@@ -297,11 +300,11 @@ CASES: dict[str, tuple[ComputeInstance, Expected]] = {
         ("Provision 1 attempt 1 to aap",),
     ),
     "a provider switched before the deletion cleans up, and the other is asked for nothing": (
-        reported(instance(provision(), deleting=True, annotations=ON_EDA)),
+        reported(instance(provision(), deleting=True, annotations=ON_EDA, finalizers=HELD)),
         ("Deprovision 2 attempt 1 to eda",),
     ),
     "a provider switched while a job runs is canceled by the one that runs it": (
-        reported(instance(provision(state=RUNNING), deleting=True, annotations=ON_EDA)),
+        reported(instance(provision(state=RUNNING), deleting=True, annotations=ON_EDA, finalizers=HELD)),
         ("Cancel 1 to aap",),
     ),
     "records of another controller are counted on from": (

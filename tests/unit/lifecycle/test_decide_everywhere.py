@@ -7,13 +7,16 @@ from itertools import product
 from msgspec.structs import replace
 
 from cloudkit.contracts.instance import (
+    ABANDON_ANNOTATION,
     FINALIZER,
     MANAGEMENT_ANNOTATION,
+    PLAYBOOK_FINALIZERS,
     PROVIDER_ANNOTATION,
+    RECONCILED_ANNOTATION,
     RETRY_ANNOTATION,
     ComputeInstance,
 )
-from cloudkit.contracts.intents import Cancel, Deprovision, Follow, Provision, Reconcile
+from cloudkit.contracts.intents import Cancel, Confirm, Deprovision, Follow, Provision, Reconcile
 from cloudkit.contracts.jobs import JobRecord, JobState, JobType, Provider
 from cloudkit.contracts.subjects import ADDRESSEE_OF, Addressee
 from cloudkit.lifecycle.decide import RULES, Decision, Write, decide
@@ -28,7 +31,9 @@ ANNOTATIONS: list[dict[str, str]] = [
     {PROVIDER_ANNOTATION: "eda"},
     {RETRY_ANNOTATION: "again"},
     {MANAGEMENT_ANNOTATION: "unmanaged"},
+    {PROVIDER_ANNOTATION: "eda", RECONCILED_ANNOTATION: version(A), ABANDON_ANNOTATION: "4"},
 ]
+FINALIZERS = [(), (FINALIZER,), (FINALIZER, PLAYBOOK_FINALIZERS[0])]
 
 
 def newest_jobs() -> Iterator[JobRecord | None]:
@@ -50,15 +55,15 @@ def earlier_jobs(newest: JobRecord | None) -> Iterator[tuple[JobRecord, ...]]:
 
 
 def everything() -> Iterator[ComputeInstance]:
-    for newest, deleting, adopted, annotations in product(
-        newest_jobs(), (False, True), (False, True), ANNOTATIONS
+    for newest, deleting, finalizers, annotations in product(
+        newest_jobs(), (False, True), FINALIZERS, ANNOTATIONS
     ):
         for earlier in earlier_jobs(newest):
             jobs = earlier if newest is None else (*earlier, newest)
             yield instance(
                 *jobs,
                 deleting=deleting,
-                finalizers=(FINALIZER,) if adopted else (),
+                finalizers=finalizers,
                 annotations=annotations,
             )
 
@@ -122,7 +127,15 @@ def _launches_the_right_thing(subject: ComputeInstance, decision: Decision) -> N
                 assert subject.deleting
                 assert not active or (newest is not None and newest.type is JobType.PROVISION)
                 assert intent.number == (newest.number + 1 if newest else 1)
-                assert addressee is ADDRESSEE_OF[BOTH_RUN.provider_for(subject)]
+                assert addressee is ADDRESSEE_OF[Situation(subject, NOW, BOTH_RUN).provider]
+                # Nobody says that nothing is to be removed of what AAP, or a playbook, has made.
+                by_aap = any(job.provider is Provider.AAP for job in subject.jobs)
+                assert not intent.nothing_to_remove or not (by_aap or len(subject.metadata.finalizers) > 1)
+            case Confirm():
+                assert newest is not None
+                assert active
+                assert newest.provider is Provider.EDA
+                assert (addressee, intent.number) == (Addressee.EDA, newest.number)
             case Cancel() | Follow():
                 assert subject.adopted
                 assert newest is not None
@@ -138,6 +151,8 @@ def _writes_only_what_is_safe(subject: ComputeInstance, decision: Decision) -> N
         assert not subject.adopted
         assert not subject.deleting
         assert decision.intents == ((Addressee.STATUS, Reconcile(instance=subject.ref)),)
+    if decision.write is Write.MARK:
+        assert not subject.deleting
     if decision.write is Write.RELEASE:
         newest = max(subject.jobs, key=lambda job: job.number)
         assert subject.adopted

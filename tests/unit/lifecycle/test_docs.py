@@ -7,8 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from cloudkit.contracts.instance import MANAGEMENT_ANNOTATION, RETRY_ANNOTATION, UNMANAGED, Phase
-from cloudkit.lifecycle import claims, conditions, launches, observe
+from cloudkit.contracts.instance import (
+    ABANDON_ANNOTATION,
+    MANAGEMENT_ANNOTATION,
+    RECONCILED_ANNOTATION,
+    RETRY_ANNOTATION,
+    UNMANAGED,
+    Phase,
+)
+from cloudkit.lifecycle import claims, conditions, evidence, launches, observe
 from cloudkit.lifecycle.decide import RULES
 
 PAGE = (Path(__file__).parents[3] / "docs" / "lifecycle.md").read_text()
@@ -19,6 +26,7 @@ def reasons() -> set[str]:
     """Every reason that the code gives by itself: the third word of each finding, and the constants."""
     found = {launches.LAUNCH_UNCONFIRMED, launches.DELAYED, claims.PURGED}
     found |= {observe.CANCELED, observe.CANCEL_FORBIDDEN}
+    found |= {*evidence.TEXTS, conditions.AWAITING_PLAYBOOK, conditions.NO_PLAYBOOK_FINALIZER}
     for node in ast.walk(ast.parse(inspect.getsource(conditions))):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Finding":
             words = [word.value for word in ast.walk(node.args[2]) if isinstance(word, ast.Constant)]
@@ -45,6 +53,14 @@ def test_the_reasons_of_the_code_are_found() -> None:
     assert {"AttemptsUsedUp", "JobFailed", "LaunchUnconfirmed", "Unmanaged"} <= reasons()
 
 
-@pytest.mark.parametrize("annotation", [RETRY_ANNOTATION, f"{MANAGEMENT_ANNOTATION}: {UNMANAGED}"])
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        RETRY_ANNOTATION,
+        ABANDON_ANNOTATION,
+        RECONCILED_ANNOTATION,
+        f"{MANAGEMENT_ANNOTATION}: {UNMANAGED}",
+    ],
+)
 def test_the_annotations_stand_on_the_page(annotation: str) -> None:
     assert annotation in PAGE

@@ -38,6 +38,8 @@ from unit.lifecycle.specimens import (
 )
 
 RUNNING, FAILED, CANCELED = JobState.RUNNING, JobState.FAILED, JobState.CANCELED
+UNKNOWN = JobState.UNKNOWN
+PATIENCE = timedelta(minutes=15)
 EARLIER = InstanceRef(REF.namespace, REF.name, "uid-0")
 
 Launchable = Provision | Deprovision
@@ -53,7 +55,7 @@ def to_deprovision(number: int, newest: JobRecord | None = None) -> Deprovision:
 
 
 def verdict(intent: Launchable, of_uid: JobEvent | None, foreign: JobEvent | None = None) -> Verdict:
-    return judge(intent, of_uid, foreign, provider=Provider.AAP, now=NOW)
+    return judge(intent, of_uid, foreign, provider=Provider.AAP, now=NOW, eda_patience=PATIENCE)
 
 
 def in_words(verdict: Verdict) -> str:
@@ -71,6 +73,18 @@ def in_words(verdict: Verdict) -> str:
 
 
 CASES: dict[str, tuple[Launchable, JobEvent | None, JobEvent | None, str]] = {
+    "a job of EDA in an earlier life of the name is waited for while its playbook may run": (
+        to_provision(1),
+        None,
+        happened(provision(4, UNKNOWN, provider=Provider.EDA, timestamp=NOW - PATIENCE / 2), of=EARLIER),
+        "busy",
+    ),
+    "nobody will ever hear of a job of EDA in an earlier life of the name": (
+        to_provision(1),
+        None,
+        happened(provision(4, UNKNOWN, provider=Provider.EDA, timestamp=NOW - PATIENCE), of=EARLIER),
+        "free 1",
+    ),
     "the first job is free when nothing ever happened": (to_provision(1), None, None, "free 1"),
     "a first job with a higher number comes from a resource that knows more than a lost log": (
         to_provision(3),

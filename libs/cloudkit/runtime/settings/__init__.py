@@ -5,6 +5,7 @@ from cloudkit.runtime.settings.kinds import (
     Kind,
     Secret,
     choice,
+    choices,
     duration,
     flag,
     integer,
@@ -16,8 +17,9 @@ from cloudkit.runtime.settings.kinds import (
     secret,
     text,
     url,
+    words,
 )
-from cloudkit.runtime.settings.policy import PolicySettings
+from cloudkit.runtime.settings.policy import PatienceSettings, PolicySettings, ProviderSettings
 from cloudkit.runtime.settings.shared import CommonSettings, LogFormat, LogLevel, NamespaceSettings
 
 __all__ = [
@@ -26,10 +28,13 @@ __all__ = [
     "LogFormat",
     "LogLevel",
     "NamespaceSettings",
+    "PatienceSettings",
     "PolicySettings",
+    "ProviderSettings",
     "Row",
     "Secret",
     "choice",
+    "choices",
     "describe",
     "duration",
     "flag",
@@ -45,4 +50,5 @@ __all__ = [
     "setting",
     "text",
     "url",
+    "words",
 ]

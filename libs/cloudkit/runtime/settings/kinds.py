@@ -5,7 +5,7 @@ A kind's `read` raises `ValueError` for text that is none; its `expected` comple
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -81,9 +81,36 @@ def choice(words: type[E]) -> Kind[E]:
     return Kind(name="choice", expected=f"one of {', '.join(words)}", read=read)
 
 
+def choices(known: type[E]) -> Kind[frozenset[E]]:
+    """Any of the words of a `StrEnum`, separated by commas."""
+    one = choice(known)
+
+    def read(value: str) -> frozenset[E]:
+        return frozenset(one.read(word.strip()) for word in value.split(","))
+
+    return Kind(
+        name="choices",
+        expected=f"some of {', '.join(known)}, separated by commas",
+        read=read,
+        show=_show_words,
+        unset=frozenset(),
+    )
+
+
 def optional(kind: Kind[T]) -> Kind[T | None]:
     """The same kind; the value is None as long as the variable is not set."""
     return Kind(name=kind.name, expected=kind.expected, read=kind.read, show=kind.show, conceal=kind.conceal)
+
+
+def _read_words(value: str) -> tuple[str, ...]:
+    words = tuple(word.strip() for word in value.split(","))
+    if not all(words) or any(re.search(r"\s", word) for word in words):
+        raise ValueError(value)
+    return words
+
+
+def _show_words(words: Iterable[str]) -> str:
+    return ",".join(sorted(words))
 
 
 def _read_integer(value: str) -> int:
@@ -160,6 +187,13 @@ def _nothing_to_see(_: str) -> str:
 
 
 text = Kind(name="text", expected="a text", read=str, unset="")
+words: Kind[tuple[str, ...]] = Kind(
+    name="words",
+    expected="words separated by commas, such as a,b",
+    read=_read_words,
+    show=",".join,
+    unset=(),
+)
 path = Kind(name="path", expected="a path", read=Path)
 secret = Kind(name="secret", expected="a secret", read=Secret, conceal=_nothing_to_see, unset=Secret(""))
 flag = Kind(name="flag", expected="true or false", read=_read_flag, show=_show_flag)

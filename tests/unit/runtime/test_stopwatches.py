@@ -1,6 +1,6 @@
 """How long this process has known of things, without knowing of too many."""
 
-from aap_poller.stopwatches import Stopwatches
+from cloudkit.runtime.stopwatches import Stopwatches
 from cloudkit.runtime.testing import ManualClock
 
 

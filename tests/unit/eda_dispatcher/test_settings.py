@@ -1,0 +1,33 @@
+"""What an operator can get wrong, and what is said then."""
+
+import pytest
+
+from cloudkit.contracts.errors import Misconfigured
+from cloudkit.runtime.settings import read_settings
+from eda_dispatcher.settings import Settings
+
+ENVIRON = {
+    "CLOUDKIT_COMPUTE_INSTANCE_PROVISION_WEBHOOK": "http://eda:5000/create-compute-instance",
+    "CLOUDKIT_COMPUTE_INSTANCE_DEPROVISION_WEBHOOK": "http://eda:5000/delete-compute-instance",
+}
+
+
+def test_both_webhooks_are_required_and_all_that_is() -> None:
+    assert read_settings(Settings, ENVIRON).request_interval == 600
+    with pytest.raises(Misconfigured) as raised:
+        read_settings(Settings, {})
+    text = "\n".join(raised.value.problems)
+    assert all(variable in text for variable in ENVIRON)
+
+
+def test_a_url_must_be_one() -> None:
+    environ = ENVIRON | {"CLOUDKIT_COMPUTE_INSTANCE_PROVISION_WEBHOOK": "eda:5000"}
+    with pytest.raises(Misconfigured, match="CLOUDKIT_COMPUTE_INSTANCE_PROVISION_WEBHOOK"):
+        read_settings(Settings, environ)
+
+
+def test_secrets_do_not_show() -> None:
+    environ = ENVIRON | {"CLOUDKIT_EDA_TOKEN": "t0ken", "CLOUDKIT_EDA_HMAC_SECRET": "s3cret"}
+    shown = repr(read_settings(Settings, environ))
+    assert "t0ken" not in shown
+    assert "s3cret" not in shown

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from cloudkit.contracts.events import read_event
 from cloudkit.contracts.instance import ComputeInstance, Phase
-from cloudkit.contracts.jobs import JobRecord
+from cloudkit.contracts.jobs import JobRecord, Provider
 from cloudkit.contracts.subjects import DEAD_LETTERS, INTENTS, JOBS
 from cloudkit.lifecycle.history import is_unobserved
 from cloudkit.runtime.jetstream import Stored
@@ -64,6 +64,8 @@ class Convergence:
 
     def _truth(self, instance: ComputeInstance, record: JobRecord) -> str | None:
         """What AAP says of a job, if it has not forgotten it."""
+        if record.provider is Provider.EDA:
+            return None
         job = self.aap.present().jobs.get(int(record.job_id or 0))
         ref = instance.ref
         if job is None or job.subject.number != f"{ref}/{ref.uid}/{record.number}":

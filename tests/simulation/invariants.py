@@ -56,6 +56,9 @@ class Invariants:
         self._cleaned: set[str] = set()
         self._gone_at: dict[str, float] = {}
         self.born_at: dict[str, float] = {}
+        self._webhooks: dict[str, list[tuple[float, bool]]] = defaultdict(list)
+        """When EDA was told of each uid, and whether to clean up."""
+        self._playbooks: dict[int, tuple[str, str, str]] = {}
         self._seen: dict[str, dict[int, JobRecord]] = {}
 
     # -- the log
@@ -111,6 +114,10 @@ class Invariants:
         if beside:
             others = ", ".join(f"{one.cloudkit_job} ({one.job})" for one in beside)
             self._history.violated("I1", f"{launch.cloudkit_job} ({launch.job}) launched beside {others}")
+        if any(uid == launch.uid for uid, *_ in self._playbooks.values()) and not (
+            self._log_lost_in_the_life_of(launch.uid)
+        ):
+            self._history.violated("I1", f"{launch.cloudkit_job} launched beside a playbook of EDA")
         place = launch.namespace, launch.name
         if not same and launch.at.timestamp() - self._canceled_at.get(place, 0.0) < LINGERS:
             self._history.violated("I1", f"{launch.cloudkit_job} launched while a canceled playbook goes on")
@@ -134,6 +141,33 @@ class Invariants:
         late = self._time() - max(gone, self.blind_until())
         if late > (LATE if self.frozen_until() < gone else LATE_AFTER_A_PAUSE):
             self._history.violated("I5", f"{key} launched {self._time() - gone:.0f} s after it was gone")
+
+    # -- EDA
+
+    def received(self, uid: str, *, cleanup: bool) -> None:
+        """EDA was told of *uid*."""
+        self._history.counts["webhooks"] += 1
+        cleaned = any(was for _, was in self._webhooks[uid]) or any(
+            one.uid == uid and one.purpose is Purpose.DEPROVISION for one in self.launches
+        )
+        if cleaned and not cleanup and not self._log_lost_in_the_life_of(uid):
+            self._history.violated("I2", f"EDA is to provision {uid} after a cleanup")
+        self._webhooks[uid].append((self._time(), cleanup))
+
+    def playbook_began(self, run: int, uid: str, namespace: str, name: str) -> None:
+        """A playbook of EDA is at work. EDA is told at least once, so beside its like it may be, when a log
+        was lost; but not beside a job of AAP."""
+        beside = [one for one in self._active[namespace, name].values() if one.uid == uid]
+        others = [other for other, *_ in self._playbooks.values() if other == uid]
+        if (beside or others) and not self._log_lost_in_the_life_of(uid):
+            self._history.violated("I1", f"a playbook of EDA began for {uid} beside {beside or 'another'}")
+        self._playbooks[run] = uid, namespace, name
+
+    def playbook_ended(self, run: int) -> None:
+        del self._playbooks[run]
+
+    def _log_lost_in_the_life_of(self, uid: str) -> bool:
+        return any(self.born_at.get(uid, 0.0) <= at for at in self.lost_logs)
 
     # -- Kubernetes
 
@@ -180,7 +214,10 @@ class Invariants:
     def _check_release(self, instance: ComputeInstance) -> None:
         uid = instance.metadata.uid
         launched = [one for one in self.launches if one.uid == uid]
-        if uid in self.forced or not launched:
+        at_work = any(other == uid for other, *_ in self._playbooks.values())
+        if at_work and uid not in self.forced and not self._log_lost_in_the_life_of(uid):
+            self._history.violated("I4", f"{instance.ref} {uid} released while EDA is at work")
+        if uid in self.forced or not launched or self._webhooks[uid]:
             return
         if uid not in self._cleaned:
             self._history.violated("I4", f"{instance.ref} {uid} released without a successful cleanup")

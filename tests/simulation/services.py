@@ -15,7 +15,10 @@ from cloudkit.runtime.delivery import BatchSubscription, Subscription
 from cloudkit.runtime.health import Health
 from cloudkit.runtime.kube import KubeInstances
 from cloudkit.runtime.settings import read_settings
-from simulation import aap, bus, kubernetes
+from eda_dispatcher.assembly import Surroundings as DispatcherSurroundings
+from eda_dispatcher.assembly import assemble as assemble_dispatcher
+from eda_dispatcher.settings import Settings as DispatcherSettings
+from simulation import aap, bus, eda, kubernetes
 from simulation.bugs import Bug
 from simulation.faults import Dice
 from simulation.hosts import Process
@@ -41,17 +44,19 @@ class Services:
     bus: "bus.Server"
     kube: "kubernetes.ApiServer"
     aap: "aap.Server"
+    eda: "eda.Server"
     environ: Mapping[str, str]
     bug: Bug
 
     @property
     def table(self) -> dict[str, Callable[[Process], None]]:
         """Each service by its name."""
-        return {
+        table: dict[str, Callable[[Process], None]] = {
             "watcher": self.boot_watcher,
             "aap-poller": self.boot_poller,
             "status-writer": self.boot_writer,
         }
+        return table | ({"eda-dispatcher": self.boot_dispatcher} if self.eda.runs else {})
 
     def boot_watcher(self, process: Process) -> None:
         feed, watcher = assemble_watcher(
@@ -90,6 +95,18 @@ class Services:
             else:
                 self._deliver(opened, process, subscription)
         self.loop.create_task(poller.sweep.run(asyncio.Event()), context=process.context)
+
+    def boot_dispatcher(self, process: Process) -> None:
+        opened = self._open(process, "eda-dispatcher")
+        around = DispatcherSurroundings(
+            jobs=opened.jobs,
+            intents=opened.intents,
+            webhooks=eda.SimulatedEda(self.eda, self.network, self.dice, process),
+            clock=process.host.clock,
+            health=Health(),
+        )
+        for subscription in assemble_dispatcher(read_settings(DispatcherSettings, self.environ), around):
+            self._deliver(opened, process, subscription)
 
     def boot_writer(self, process: Process) -> None:
         opened = self._open(process, "status-writer")

@@ -8,7 +8,7 @@ from itertools import chain
 from random import Random
 
 from cloudkit.contracts.instance import ComputeInstance
-from simulation import aap, bus, kubernetes
+from simulation import aap, bus, eda, kubernetes
 from simulation.bugs import BUGS
 from simulation.convergence import Convergence
 from simulation.faults import Dice
@@ -20,7 +20,7 @@ from simulation.nemesis import Nemesis
 from simulation.network import Network
 from simulation.oddities import Oddities
 from simulation.services import Services
-from simulation.users import Users
+from simulation.users import NAMESPACE, Users
 from unit.aap_poller.aap import CREATE, DELETE
 
 CHAOS = 3000.0
@@ -63,6 +63,7 @@ class World:
         self.kube = kubernetes.ApiServer(self._clock(), self._written)
         self.aap = aap.Server(self._clock(), self.dice, self.invariants.happened, self.invariants.sent)
         self.bus = bus.Server(self.loop, self.dice, self._clock(), self.invariants.appended)
+        self.eda = eda.Server(seed, self.loop, self.dice, self.kube, self.aap, self.invariants)
         self.bug.servers(self.bus)
         self.oddities = Oddities(seed, self.aap, self.loop, self.dice)
         self.names = tuple(f"vm-{letter}" for letter in "abcd"[: self.random.randint(2, 4)])
@@ -70,6 +71,7 @@ class World:
         self.users = Users(
             self.names, self.loop, self.dice, self.history, self.kube, self.aap, self.invariants
         )
+        self.eda.move_instances(self.names, NAMESPACE)
         self.convergence = Convergence(self.names, self.kube, self.aap, self.bus, self.invariants)
         self.nemesis = Nemesis(
             self.hosts,
@@ -136,10 +138,11 @@ class World:
         environ = ENVIRON | {
             "CLOUDKIT_AAP_SWEEP_INTERVAL": self.random.choice(("5s", "10s", "30s")),
             "CLOUDKIT_MAX_JOB_HISTORY": self.random.choice(("2", "4", "10")),
+            **self.eda.environ,
             **self.bug.environ,
         }
         services = Services(
-            self.loop, self.dice, self.network, self.bus, self.kube, self.aap, environ, self.bug
+            self.loop, self.dice, self.network, self.bus, self.kube, self.aap, self.eda, environ, self.bug
         )
         return [
             Host(f"{name}-{number}", self.loop, self._clock(), boot)

@@ -76,7 +76,7 @@ class Services:
         around = Surroundings(
             jobs=opened.jobs,
             intents=opened.intents,
-            aap=aap.SimulatedAap(self.aap, self.network, self.dice, process),
+            aap=self.bug.aap(aap.SimulatedAap(self.aap, self.network, self.dice, process)),
             clock=process.host.clock,
             health=health,
         )
@@ -97,6 +97,7 @@ class Services:
             jobs=opened.jobs,
             clock=process.host.clock,
         )
+        self.bug.writer(writer)
         for subscription in subscriptions:
             self._deliver(opened, process, subscription)
 

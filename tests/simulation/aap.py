@@ -45,7 +45,7 @@ class RandomPlaybooks(Playbooks):
         return Play(
             outcome=random.choice((Outcome.FAILED, Outcome.ERROR)) if fails else Outcome.SUCCESSFUL,
             failure=play.failure,
-            seconds=random.choice((3, 20, 60, 200, 400)),
+            seconds=random.choice(self._dice.rates.playbooks),
             pending_seconds=random.choice((0.1, 1, 10)),
             waiting_seconds=random.choice((0.1, 1)),
             cancel_seconds=random.choice((0.1, 1, 20)),
@@ -115,7 +115,8 @@ class SimulatedAap:
             return await self._server.launch(template, extra_vars)
 
         what = f"launch {extra_vars['cloudkit_job']}"
-        late = self._dice.random.uniform(1, LATEST) if self._dice.happens(0.04) else 0.0
+        late_commit = self._dice.happens(self._dice.rates.late_commits)
+        late = self._dice.random.uniform(1, LATEST) if late_commit else 0.0
         if late:
             self._dice.history.fault("late commit", AAP, f"{what}, seen {late:.0f} s later")
         self._server.sent(str(self._process), extra_vars["cloudkit_job"])

@@ -96,7 +96,7 @@ class Consumer:
             self._deliver_at(seq, now + self.ack_wait)
         else:
             del self._due_at[seq]
-            if self.stream.only_newest:
+            if self.stream.work_queue:
                 self.stream.messages.pop(seq, None)
 
     def over(self, subscriber: Subscriber) -> None:

@@ -39,7 +39,6 @@ TROUBLE = {
     Fate.PAUSE_AFTER: 6,
 }
 CRASH_OR_PAUSE = {Fate.CRASH_BEFORE, Fate.CRASH_AFTER, Fate.PAUSE_BEFORE, Fate.PAUSE_AFTER}
-PAUSES = (60.0, 60.0, 400.0)
 DOWN_FOR = (1.0, 5.0, 20.0, 60.0, 300.0)
 LATEST = 240.0
 """How long after it was sent a launch may still be committed, in seconds."""
@@ -57,6 +56,11 @@ class Rates:
     acknowledgement_lost: float = 0.01
     doubled: float = 0.01
     late: float = 0.05
+    late_commits: float = 0.04
+    pauses: tuple[float, ...] = (60, 60, 400)
+    """For how long hosts are frozen, in seconds."""
+    playbooks: tuple[float, ...] = (3, 20, 60, 200, 400)
+    """How long playbooks take, in seconds."""
 
 
 @dataclass
@@ -92,4 +96,4 @@ class Dice:
         host.kill(self.random.choice(DOWN_FOR))
 
     def freeze(self, host: Host) -> None:
-        host.pause(self.random.choice(PAUSES))
+        host.pause(self.random.choice(self.rates.pauses))

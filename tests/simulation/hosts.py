@@ -82,6 +82,9 @@ class Host:
         """All that ever were."""
         self.wakes_at = 0.0
         """When it goes on, if it is down or paused."""
+        self.thaws_at = 0.0
+        """When it goes on after the last pause, with all that it knew."""
+        self._frozen_at = 0.0
 
     @property
     def up(self) -> bool:
@@ -105,11 +108,20 @@ class Host:
         """Freeze the process, if it is not frozen already."""
         if (process := self.process) is not None and not process.halted:
             process.pause()
-            self.wakes_at = self._loop.time() + seconds
+            self._frozen_at = self._loop.time()
+            self.wakes_at = self.thaws_at = self._loop.time() + seconds
             self._loop.call_later(seconds, process.go_on, self._loop, context=WORLD)
+
+    def last_words(self, moment: float) -> float:
+        """Until when it may have said something that it knew before *moment*; that is not later. Whoever has
+        died remembers nothing, and whoever stands still says nothing."""
+        now = self._loop.time()
+        return max(moment, self.thaws_at if self.thaws_at <= now else self._frozen_at)
 
     def wake(self) -> None:
         """Whatever has befallen it is over."""
+        self.wakes_at = min(self.wakes_at, self._loop.time())
+        self.thaws_at = min(self.thaws_at, self._loop.time())
         self.start()
         if self.process is not None:
             self.process.go_on(self._loop)

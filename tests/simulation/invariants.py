@@ -18,27 +18,14 @@ from sandbox.aap.subjects import Purpose
 from simulation.aap import LINGERS
 from simulation.history import History
 from simulation.hosts import Process
-
-LATE, LATE_AFTER_A_PAUSE = 180.0, 325.0
-"""Seconds after an instance was gone, and a watcher could see that, in which a launch may still go out; the
-second when a poller was frozen meanwhile: then only the ages stop it, of the intent (300 s), of the read
-and of the claim (10 s each)."""
+from simulation.lateness import Lateness
 
 
 class Invariants:
-    """Hears of everything that happens; *time* is virtual. *blind_until*: when the last watcher that was
-    down, frozen or cut off could see again; *frozen_until*: when the last poller went on that was."""
+    """Hears of everything that happens; *time* is virtual."""
 
-    def __init__(
-        self,
-        history: History,
-        time: Callable[[], float],
-        *,
-        blind_until: Callable[[], float],
-        frozen_until: Callable[[], float],
-    ) -> None:
-        self.blind_until = blind_until
-        self.frozen_until = frozen_until
+    def __init__(self, history: History, time: Callable[[], float], lateness: Lateness) -> None:
+        self.lateness = lateness
         self._history = history
         self._time = time
         self.lost_logs: list[float] = []
@@ -54,16 +41,19 @@ class Invariants:
         self._active: dict[tuple[str, str], dict[int, AuditEntry]] = defaultdict(dict)
         self._canceled_at: dict[tuple[str, str], float] = {}
         self._cleaned: set[str] = set()
-        self._gone_at: dict[str, float] = {}
+        self.stirred_at: dict[str, float] = defaultdict(float)
+        """When anything happened last to each name."""
         self.born_at: dict[str, float] = {}
         self._webhooks: dict[str, list[tuple[float, bool]]] = defaultdict(list)
         """When EDA was told of each uid, and whether to clean up."""
         self._playbooks: dict[int, tuple[str, str, str]] = {}
+        self._adopted: set[str] = set()
         self._seen: dict[str, dict[int, JobRecord]] = {}
 
     # -- the log
 
     def appended(self, process: Process, subject: str, body: bytes) -> None:
+        self.stirred_at[subject.split(".")[-1 if ".intent." in subject else 3]] = self._time()
         if subject.startswith("cloudkit.intent."):
             self._history.tell(str(process), f"asks {subject.split('.')[2]} to {_verb(read_intent(body))}")
         if not subject.startswith("cloudkit.job."):
@@ -74,6 +64,7 @@ class Invariants:
         self._history.tell(
             str(process), f"appends {event.event} {job.type} {key} rev {job.revision} id {job.job_id or '-'}"
         )
+        self.lateness.appended(key, event)
         if event.event is JobEventName.CLAIMED:
             self._claimed_at[key].append(self._time())
 
@@ -83,6 +74,7 @@ class Invariants:
         """*entry* is new in AAP's audit log."""
         what = f"{entry.event} {entry.purpose} {entry.cloudkit_job} id {entry.job} {entry.status}"
         self._history.tell("AAP", what)
+        self.stirred_at[entry.name] = self._time()
         if entry.parent:
             return  # What a workflow runs is a part of it.
         active = self._active[entry.namespace, entry.name]
@@ -127,20 +119,11 @@ class Invariants:
             self._history.violated("I2", f"{launch.cloudkit_job} provisions after a cleanup")
 
     def _excused(self, launch: AuditEntry, same: list[AuditEntry]) -> bool:
-        """The log was lost since the number was first claimed, and with it the claim; or AAP forgot jobs
-        since, so that looking for the first launch could not find it."""
+        """AAP forgot jobs since the number was first claimed, so that looking for its first launch could not
+        find it."""
         claimed = self._claimed_at[launch.cloudkit_job]
         since = min([self._launched_at[one.sequence] for one in same] + claimed)
-        return any(since <= at for at in (*self.lost_logs, *self.forgotten))
-
-    def sent(self, key: str) -> None:
-        """The launch of *key* leaves for AAP; how long it takes to get there is nobody's fault."""
-        gone = self._gone_at.get(key.split("/")[2])
-        if gone is None:
-            return
-        late = self._time() - max(gone, self.blind_until())
-        if late > (LATE if self.frozen_until() < gone else LATE_AFTER_A_PAUSE):
-            self._history.violated("I5", f"{key} launched {self._time() - gone:.0f} s after it was gone")
+        return any(since <= at for at in self.forgotten)
 
     # -- EDA
 
@@ -182,9 +165,11 @@ class Invariants:
             f"gen {instance.metadata.generation} fin {len(instance.metadata.finalizers)} "
             f"{instance.status.phase or '-'} [{jobs}]",
         )
+        self.stirred_at[ref.name] = self._time()
+        self.lateness.written(instance, gone)
         self._check_records(instance)
+        self._check_finalizer(instance)
         if gone:
-            self._gone_at[ref.uid] = self._time()
             self._check_release(instance)
 
     def _check_records(self, instance: ComputeInstance) -> None:
@@ -210,6 +195,15 @@ class Invariants:
         if old.closed:
             return (old.state, old.job_id, old.revision) != (new.state, new.job_id, new.revision)
         return new.revision < old.revision
+
+    def _check_finalizer(self, instance: ComputeInstance) -> None:
+        """Only what is being deleted may lose it."""
+        uid = instance.metadata.uid
+        if instance.adopted:
+            self._adopted.add(uid)
+        elif uid in self._adopted and not instance.deleting:
+            self._adopted.discard(uid)
+            self._history.violated("I4", f"{instance.ref} {uid} is not being deleted and lost its finalizer")
 
     def _check_release(self, instance: ComputeInstance) -> None:
         uid = instance.metadata.uid

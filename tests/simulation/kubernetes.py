@@ -3,6 +3,7 @@ conflicts, finalizers, and watches that are late, merge changes, miss one, fall 
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -50,6 +51,8 @@ class ApiServer(MemoryInstances):
         self.changes: list[Change] = []
         self.compacted = 0
         self.watches: list[Watch] = []
+        self.missed: defaultdict[Process, set[tuple[str, str]]] = defaultdict(set)
+        """What each watcher knows otherwise than it is, until that changes again, or it lists everything."""
 
     @property
     def version(self) -> int:
@@ -87,9 +90,18 @@ class ApiServer(MemoryInstances):
     def write_finalizers(self, namespace: str, name: str, finalizers: Sequence[str]) -> ComputeInstance:
         return self._replace_finalizers(self._existing(namespace, name), finalizers)
 
+    def is_hidden(self, namespace: str, name: str) -> bool:
+        """Whether anybody who lives does not see how the instance is."""
+        silent = any(watch.silent for watch in self.watches if not watch.process.dead)
+        missed = (places for process, places in self.missed.items() if not process.dead)
+        return silent or any((namespace, name) in places for places in missed)
+
     def compact(self) -> None:
         """Forget what was: whoever resumes from before now has to list again."""
         self.compacted = self._version
+        for watch in self.watches:
+            unheard = {change.place for change in self.changes if change.version > watch.version}
+            self.missed[watch.process] |= unheard
         self.changes.clear()
 
     def _tell(self, event: Changed | Gone) -> None:
@@ -145,7 +157,9 @@ class Watch:
                 continue
             if self._dice.happens(0.003):
                 self._dice.history.fault("change dropped", self.process.host.name, str(change.place))
+                self._server.missed[self.process].add(change.place)
                 continue
+            self._server.missed[self.process].discard(change.place)
             self.lines.put_nowait(change.line)
 
     def _concerns(self, change: Change) -> bool:
@@ -179,6 +193,7 @@ class SimulatedKube(KubeClient):
 
         def deed() -> bytes:
             if not name:
+                self._server.missed.pop(self._process, None)
                 return self._server.listed(namespace)
             if request.method == "GET":
                 return msgspec.json.encode(self._server.raw(namespace, name))

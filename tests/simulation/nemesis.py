@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from cloudkit.contracts.subjects import INTENTS
 from simulation import aap, bus
+from simulation.climates import Climate
 from simulation.faults import Dice
 from simulation.history import History
 from simulation.hosts import Host
@@ -14,22 +15,12 @@ from simulation.network import Network
 
 EVERY = 40.0
 """Seconds between two misfortunes, on average."""
-MISFORTUNES = {
-    "kill": 30,
-    "freeze": 20,
-    "cut_off": 10,
-    "lose_log": 0.9,
-    "lose_intents": 2,
-    "restore_status": 3,
-    "compact": 4,
-    "purge": 3,
-    "restore_aap": 0.4,
-}
+LAST = ("kill", "lose_log", "lose_intents", "restore_status", "restore_status", "purge", "restore_everything")
 
 
 @dataclass
 class Nemesis:
-    """Strikes now and then, until the dice are calm."""
+    """Strikes now and then, until the dice are calm. Which misfortunes there are depends on the *climate*."""
 
     hosts: list[Host]
     loop: VirtualLoop
@@ -40,6 +31,7 @@ class Nemesis:
     kube: ApiServer
     aap: "aap.Server"
     invariants: Invariants
+    climate: Climate
 
     def __post_init__(self) -> None:
         self._statuses: dict[str, list[dict[str, object]]] = {}
@@ -51,10 +43,15 @@ class Nemesis:
     def _strike(self) -> None:
         if self.dice.calm:
             return
-        (misfortune,) = self.dice.random.choices(list(MISFORTUNES), weights=list(MISFORTUNES.values()))
+        misfortunes = self.climate.misfortunes
+        (misfortune,) = self.dice.random.choices(list(misfortunes), weights=list(misfortunes.values()))
         getattr(self, f"_{misfortune}")()
         self._remember_statuses()
         self._soon()
+
+    def strike_last(self) -> None:
+        """A misfortune that nobody will do anything after which would mend it by chance."""
+        getattr(self, f"_{self.dice.random.choice(LAST)}")()
 
     def _kill(self) -> None:
         host = self.dice.random.choice(self.hosts)
@@ -65,6 +62,33 @@ class Nemesis:
         host = self.dice.random.choice(self.hosts)
         self.history.fault("frozen", host.name, "")
         self.dice.freeze(host)
+
+    def _freeze_many(self) -> None:
+        """As when a machine stands still on which many hosts are guests."""
+        seconds = self.dice.random.choice((60.0, 320.0, 400.0))
+        for host in self.hosts:
+            if self.dice.random.random() < 0.6:
+                self.history.fault("frozen together", host.name, "")
+                host.pause(seconds + self.dice.random.uniform(0.0, 5.0))
+
+    def _kill_many(self) -> None:
+        """As after a rollout that went wrong: one service is away for minutes."""
+        service = self.dice.random.choice(("aap-poller", "aap-poller", "aap-poller", "status-writer"))
+        self._kill_all(service, self.dice.random.uniform(200.0, 290.0))
+
+    def _kill_all(self, service: str, seconds: float) -> None:
+        if self.dice.calm:
+            return
+        for host in self.hosts:
+            if host.name.startswith(service):
+                self.history.fault("killed together", host.name, "")
+                host.kill(seconds)
+
+    def _black_out(self) -> None:
+        """First those are away who act, then also those who ask, and they come back in the same order."""
+        seconds = self.dice.random.uniform(380.0, 450.0)
+        self._kill_all("aap-poller", seconds)
+        self.loop.call_later(60.0, self._kill_all, "watcher", seconds, context=WORLD)
 
     def _cut_off(self) -> None:
         system = self.dice.random.choice([bus.NATS, KUBERNETES, aap.AAP])
@@ -93,7 +117,12 @@ class Nemesis:
         for seen in self.kube.all():
             metadata = seen.instance.metadata
             if (kept := self._statuses.get(metadata.uid)) and self.dice.random.random() < 0.5:
-                old = self.dice.random.choice(kept)
+                now = self.kube.raw(metadata.namespace, metadata.name).get("status", {})
+                # One of the same generation is the worst: nothing but its jobs shows that it is old.
+                alike = [
+                    old for old in kept if old.get("observedGeneration") == now.get("observedGeneration")
+                ]
+                old = self.dice.random.choice(alike or kept)
                 self.history.fault("status restored", metadata.name, "")
                 self.invariants.restored.add(metadata.uid)
                 self.kube.write_status(metadata.namespace, metadata.name, old)
@@ -115,3 +144,9 @@ class Nemesis:
         state = self.aap.present()
         state.restore(state.settings.first_id + self.dice.random.randint(0, 3))
         self.aap.tell()
+
+    def _restore_everything(self) -> None:
+        """As after a fire: nothing is left of the log, AAP is a new one, statuses are from a backup."""
+        self._lose_log()
+        self._restore_aap()
+        self._restore_status()

@@ -82,7 +82,7 @@ class Services:
         around = Surroundings(
             jobs=opened.jobs,
             intents=opened.intents,
-            aap=aap.SimulatedAap(self.aap, self.network, self.dice, process),
+            aap=self.bug.aap(aap.SimulatedAap(self.aap, self.network, self.dice, process)),
             limiter=Limiter(process.host.clock, settings.requests_per_second),
             clock=process.host.clock,
             health=health,
@@ -116,6 +116,7 @@ class Services:
             jobs=opened.jobs,
             clock=process.host.clock,
         )
+        self.bug.writer(writer)
         for subscription in subscriptions:
             self._deliver(opened, process, subscription)
 

@@ -16,12 +16,14 @@ EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 
 @dataclass
 class Stream:
-    """One stream. ``only_newest``: a message replaces the one of its subject. ``heard`` by consumers."""
+    """One stream. ``only_newest``: a message replaces the one of its subject. ``work_queue``: what is
+    acknowledged is gone. ``heard`` by consumers."""
 
     name: str
     created: datetime
     now: Callable[[], datetime]
     only_newest: bool = False
+    work_queue: bool = False
     heeds_expectations: bool = True
     looks_for_duplicates_first: bool = False
     """As a server with replicas does; a single one looks at the expectation first."""
@@ -106,7 +108,7 @@ def matches(pattern: str, subject: str) -> bool:
 def new_streams(created: datetime, now: Callable[[], datetime]) -> dict[str, Stream]:
     """The three streams, empty."""
     return {
-        INTENTS: Stream(INTENTS, created, now, only_newest=True),
+        INTENTS: Stream(INTENTS, created, now, only_newest=True, work_queue=True),
         JOBS: Stream(JOBS, created, now),
         DEAD_LETTERS: Stream(DEAD_LETTERS, created, now),
     }

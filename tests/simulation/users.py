@@ -7,6 +7,7 @@ from itertools import count
 
 from cloudkit.contracts.instance import MANAGEMENT_ANNOTATION, RETRY_ANNOTATION, UNMANAGED, ComputeInstance
 from simulation import aap
+from simulation.climates import Climate
 from simulation.faults import Dice
 from simulation.history import History
 from simulation.invariants import Invariants
@@ -14,15 +15,12 @@ from simulation.kubernetes import ApiServer
 from simulation.loop import WORLD, VirtualLoop
 
 NAMESPACE = "lab"
-BUSY = 120.0
-"""Seconds between two deeds to one name, on average."""
-DEEDS = {"edit": 30, "delete": 35, "retry": 8, "unmanaged": 4, "force": 4, "cancel": 6, "touch": 6}
 LOOKS_AGAIN = 60.0
 
 
 @dataclass
 class Users:
-    """Everybody who may write to Kubernetes or AAP besides us."""
+    """Everybody who may write to Kubernetes or AAP besides us. What they do depends on the *climate*."""
 
     names: tuple[str, ...]
     loop: VirtualLoop
@@ -31,6 +29,7 @@ class Users:
     kube: ApiServer
     aap: "aap.Server"
     invariants: Invariants
+    climate: Climate
 
     def __post_init__(self) -> None:
         self._order = count(1)
@@ -49,10 +48,11 @@ class Users:
         if instance is None:
             self._create(name)
         else:
-            (deed,) = self.dice.random.choices(list(DEEDS), weights=list(DEEDS.values()))
+            deeds = self.climate.deeds
+            (deed,) = self.dice.random.choices(list(deeds), weights=list(deeds.values()))
             getattr(self, f"_{deed}")(name, instance)
         # Who has deleted something often creates it again at once.
-        self._soon(name, within=BUSY if instance is None or not instance.deleting else BUSY / 4)
+        self._soon(name, within=self.climate.busy / (1 if instance is None or not instance.deleting else 4))
 
     def _create(self, name: str) -> None:
         self.history.tell("user", f"creates {name}")

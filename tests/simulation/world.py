@@ -10,11 +10,13 @@ from random import Random
 from cloudkit.contracts.instance import ComputeInstance
 from simulation import aap, bus, eda, kubernetes
 from simulation.bugs import BUGS
+from simulation.climates import climate_of
 from simulation.convergence import Convergence
 from simulation.faults import Dice
 from simulation.history import History
 from simulation.hosts import Host, HostClock
 from simulation.invariants import Invariants
+from simulation.lateness import Lateness
 from simulation.loop import Uncollected, VirtualLoop
 from simulation.nemesis import Nemesis
 from simulation.network import Network
@@ -52,27 +54,33 @@ class World:
         self.random = Random(seed)
         self.loop = VirtualLoop()  # type: ignore[abstract]  # what it lacks is about I/O
         self.history = History(self.loop.time)
-        self.dice = Dice(self.random, self.history)
+        climate = climate_of(seed)
+        self.dice = Dice(self.random, self.history, climate.rates)
         self.network = Network(self.loop, self.dice)
-        self.invariants = Invariants(
-            self.history,
-            self.loop.time,
-            blind_until=lambda: max(self.network.back_at, self._back_at("watcher")),
-            frozen_until=lambda: self._back_at("aap-poller"),
-        )
+        lateness = Lateness(self.history, self.loop.time, self.network)
+        self.invariants = Invariants(self.history, self.loop.time, lateness)
         self.kube = kubernetes.ApiServer(self._clock(), self._written)
-        self.aap = aap.Server(self._clock(), self.dice, self.invariants.happened, self.invariants.sent)
+        self.aap = aap.Server(self._clock(), self.dice, self.invariants.happened, lateness.sent)
         self.bus = bus.Server(self.loop, self.dice, self._clock(), self.invariants.appended)
         self.eda = eda.Server(seed, self.loop, self.dice, self.kube, self.aap, self.invariants)
         self.bug.servers(self.bus)
         self.oddities = Oddities(seed, self.aap, self.loop, self.dice)
         self.names = tuple(f"vm-{letter}" for letter in "abcd"[: self.random.randint(2, 4)])
-        self.hosts = self._hosts()
+        lateness.hosts = self.hosts = self._hosts()
         self.users = Users(
-            self.names, self.loop, self.dice, self.history, self.kube, self.aap, self.invariants
+            self.names,
+            self.loop,
+            self.dice,
+            self.history,
+            self.kube,
+            self.aap,
+            self.invariants,
+            climate,
+        )
+        self.convergence = Convergence(
+            self.names, self.kube, self.aap, self.bus, self.invariants, calm_since=CHAOS
         )
         self.eda.move_instances(self.names, NAMESPACE)
-        self.convergence = Convergence(self.names, self.kube, self.aap, self.bus, self.invariants)
         self.nemesis = Nemesis(
             self.hosts,
             self.loop,
@@ -83,6 +91,7 @@ class World:
             self.kube,
             self.aap,
             self.invariants,
+            climate,
         )
 
     def run(self) -> History:
@@ -100,6 +109,8 @@ class World:
         return self.history
 
     def _calm_down(self) -> None:
+        self._told: set[str] = set()
+        self.nemesis.strike_last()
         self.history.tell("world", "no faults any more")
         self.dice.calm = True
         self.network.away.clear()
@@ -114,8 +125,16 @@ class World:
             self.loop.run_until(self.loop.time() + LOOK_EVERY)
             if next(missing(), None) is None:
                 return
+            self._check_that_all_move()
         for what in chain(missing()):
             self.history.violated("I6", what)
+
+    def _check_that_all_move(self) -> None:
+        """Without faults nothing may take long, even if it heals in the end."""
+        for what in self.convergence.at_a_standstill(self.loop.time()):
+            if what not in self._told:
+                self._told.add(what)
+                self.history.violated("I6", what)
 
     def _tell_of_bugs(self) -> None:
         for crash in self.loop.crashes:
@@ -137,6 +156,7 @@ class World:
     def _hosts(self) -> list[Host]:
         environ = ENVIRON | {
             "CLOUDKIT_AAP_SWEEP_INTERVAL": self.random.choice(("5s", "10s", "30s")),
+            "CLOUDKIT_AAP_STATUS_POLL_INTERVAL": self.random.choice(("30s", "120s")),
             "CLOUDKIT_MAX_JOB_HISTORY": self.random.choice(("2", "4", "10")),
             **self.eda.environ,
             **self.bug.environ,
@@ -149,10 +169,6 @@ class World:
             for name, boot in services.table.items()
             for number in range(1, self.random.choice(REPLICAS) + 1)
         ]
-
-    def _back_at(self, service: str) -> float:
-        """When the last host of *service* that was down or frozen came, or comes, back."""
-        return max(host.wakes_at for host in self.hosts if host.name.startswith(service))
 
     def _written(self, instance: ComputeInstance, gone: bool) -> None:
         self.aap.present()

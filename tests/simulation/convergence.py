@@ -67,7 +67,7 @@ class Convergence:
         if now - self.calm_since <= NEWS_WITHIN:
             return
         for event in self._last_of_names().values():
-            job = self.aap.present().jobs.get(int(event.job.job_id or 0))
+            job = self._in_aap(event.job)
             if job is not None and not event.closed and self._is_old_news(job):
                 yield f"job {job.id} of {event.instance.name} has ended, and nobody writes it down"
 
@@ -99,11 +99,15 @@ class Convergence:
         born = self.invariants.born_at[instance.metadata.uid]
         return any(born <= at for at in self.invariants.lost_logs)
 
-    def _truth(self, instance: ComputeInstance, record: JobRecord) -> str | None:
-        """What AAP says of a job, if it has not forgotten it."""
+    def _in_aap(self, record: JobRecord) -> Job | None:
+        """What AAP has under the id of *record*."""
         if record.provider is Provider.EDA:
             return None
-        job = self.aap.present().jobs.get(int(record.job_id or 0))
+        return self.aap.present().jobs.get(int(record.job_id or 0))
+
+    def _truth(self, instance: ComputeInstance, record: JobRecord) -> str | None:
+        """What AAP says of a job, if it has not forgotten it."""
+        job = self._in_aap(record)
         ref = instance.ref
         if job is None or job.subject.number != f"{ref}/{ref.uid}/{record.number}":
             return None

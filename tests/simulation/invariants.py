@@ -197,8 +197,10 @@ class Invariants:
         return new.revision < old.revision
 
     def _check_finalizer(self, instance: ComputeInstance) -> None:
-        """Only what is being deleted may lose it."""
+        """Only what is being deleted may lose it; a careless playbook of EDA takes it off, too."""
         uid = instance.metadata.uid
+        if self._webhooks[uid]:
+            return
         if instance.adopted:
             self._adopted.add(uid)
         elif uid in self._adopted and not instance.deleting:

@@ -54,7 +54,7 @@ def decide(instance: ComputeInstance, now: datetime, policy: Policy) -> Decision
 
 
 def leave_a_released_instance_alone(s: Situation) -> Decision | None:
-    if s.deleting and not s.instance.adopted:
+    if s.deleting and not s.ours:
         return Decision(because="it is being deleted and not ours to hold")
     return None
 
@@ -68,7 +68,7 @@ def leave_an_unmanaged_instance_to_people(s: Situation) -> Decision | None:
 
 
 def adopt_before_anything_runs(s: Situation) -> Decision | None:
-    if s.instance.adopted:
+    if s.instance.adopted or s.deleting:
         return None
     return _reconcile(s, because="it has no finalizer of ours yet", write=Write.ADOPT)
 
@@ -279,7 +279,7 @@ def _to_status_writer(s: Situation) -> tuple[Addressee, Intent]:
 
 def _keep_the_status_up_to_date(decision: Decision, s: Situation) -> Decision:
     """Whatever is decided, the status must not go on telling of an older spec, or of no deletion."""
-    if not s.instance.adopted or decision.write is not None or not s.status_is_behind:
+    if not s.ours or decision.write is not None or not s.status_is_behind:
         return decision
     again = s.now + s.policy.repeat_after
     return msgspec.structs.replace(

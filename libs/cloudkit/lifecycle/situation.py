@@ -34,6 +34,14 @@ class Situation:
         """What is to be done with the machine."""
         return JobType.DEPROVISION if self.deleting else JobType.PROVISION
 
+    @property
+    def ours(self) -> bool:
+        """Whether we hold the instance; or, now that no finalizer can be added any more, a playbook does that ran
+        for us, and put its own in the place of all others."""
+        if self.instance.adopted:
+            return True
+        return self.deleting and self.newest is not None and held_by_playbook(self.instance, self.policy)
+
     @cached_property
     def provider(self) -> Provider:
         """Who runs the next job. What AAP made and no playbook holds, only AAP can be seen to remove."""

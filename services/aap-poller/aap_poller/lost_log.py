@@ -65,6 +65,8 @@ class LostLog:
         self._patience = patience
         self._survey: Survey | None = None
         self._surveying = asyncio.Lock()
+        self._lost: datetime | None = None
+        """When the log was made that this process knows to replace a lost one."""
 
     async def look(self) -> None:
         """Make sure that AAP was surveyed for this log: it may take minutes, and once is enough.
@@ -85,8 +87,10 @@ class LostLog:
         survey = await self._surveyed(epoch)
         if await self._adopt(survey, at):
             return Later(ADOPTED_AGAIN_AFTER, "a job was found in AAP that the log did not know")
+        if knew_jobs or survey.newest or _waits_for_jobs(at):
+            self._lost = epoch.created  # One sign is enough for all, also if AAP forgets the others.
         left = self._patience - epoch.age
-        if left <= 0 or not (knew_jobs or survey.newest):
+        if left <= 0 or self._lost != epoch.created:
             return None
         text = (
             f"The job log is new: for {round(self._patience)} s, launches of before may still arrive in AAP"
@@ -147,6 +151,11 @@ class LostLog:
         """Whether this log has a claim for the job: then it is no older than the log."""
         known = (await self._log.position(key.instance)).of_uid
         return known is not None and known.job.number >= key.number and bool(known.job.claimant)
+
+
+def _waits_for_jobs(at: Position) -> bool:
+    """Whether somebody has written down, for an earlier life of the name, that the log was lost."""
+    return at.of_name is not None and at.of_name.job.reason == JOB_LOG_NEW
 
 
 def _first(job: OurJob) -> tuple[int, bool, int]:

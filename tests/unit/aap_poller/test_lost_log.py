@@ -264,3 +264,15 @@ async def test_what_was_asked_for_before_the_log_was_lost_is_not_obeyed_though_a
     world.clock.pass_time(LOST_ANSWER_TIMEOUT)
     assert await replica.hear(world.provision(), age=30.0) == DONE, "asked for by whoever has seen the loss"
     assert len(world.aap.launches) == 1
+
+
+async def test_one_sign_that_the_log_was_lost_makes_everybody_wait(world: World, replica: Replica) -> None:
+    """Of the others AAP may have forgotten every job, while their launches are still on their way."""
+    world.log.lose()
+    born = world.clock.now()
+    other = replace(VM, name="other", uid="uid-9")
+    assert isinstance(await replica.launch(world.provision()), Later), "it is older than the log"
+    assert isinstance(await replica.launch(world.provision(instance=other, born=born)), Later)
+    reborn = world.provision(instance=REBORN, born=born)
+    assert isinstance(await world.replica().launch(reborn), Later), "the log says so of its name"
+    assert world.aap.launches == []

@@ -62,9 +62,13 @@ CASES: dict[str, tuple[ComputeInstance, Expected]] = {
         instance(deleting=True, finalizers=()),
         (),
     ),
-    "an instance held by the finalizer of a playbook alone is none of our business": (
-        instance(provision(), deleting=True, finalizers=PLAYBOOK_FINALIZERS),
+    "an instance without a job of ours that a playbook holds is none of our business": (
+        instance(deleting=True, finalizers=PLAYBOOK_FINALIZERS),
         (),
+    ),
+    "an instance whose playbook took our finalizer off before it was deleted is cleaned up all the same": (
+        reported(instance(provision(), deleting=True, finalizers=PLAYBOOK_FINALIZERS)),
+        ("Deprovision 2 attempt 1 to aap",),
     ),
     "an adopted instance without jobs is provisioned": (
         reported(instance()),

@@ -100,7 +100,7 @@ def _is_repeated_or_waits_on_purpose(subject: ComputeInstance, decision: Decisio
         return
     job = situation.last_try
     people_or_a_change = (
-        (subject.deleting and not subject.adopted)
+        (subject.deleting and not situation.ours)
         or (subject.unmanaged and not subject.deleting)
         or (not subject.deleting and situation.in_sync)
         or (job is not None and job.state is JobState.CANCELED)
@@ -123,7 +123,7 @@ def _launches_the_right_thing(subject: ComputeInstance, decision: Decision) -> N
                 assert intent.attempt <= BOTH_RUN.max_attempts
                 assert addressee is ADDRESSEE_OF[BOTH_RUN.provider_for(subject)]
             case Deprovision():
-                assert subject.adopted
+                assert Situation(subject, NOW, BOTH_RUN).ours
                 assert subject.deleting
                 assert not active or (newest is not None and newest.type is JobType.PROVISION)
                 assert intent.number == (newest.number + 1 if newest else 1)
@@ -137,7 +137,7 @@ def _launches_the_right_thing(subject: ComputeInstance, decision: Decision) -> N
                 assert newest.provider is Provider.EDA
                 assert (addressee, intent.number) == (Addressee.EDA, newest.number)
             case Cancel() | Follow():
-                assert subject.adopted
+                assert Situation(subject, NOW, BOTH_RUN).ours
                 assert newest is not None
                 assert active
                 assert intent.number == newest.number
@@ -155,7 +155,7 @@ def _writes_only_what_is_safe(subject: ComputeInstance, decision: Decision) -> N
         assert not subject.deleting
     if decision.write is Write.RELEASE:
         newest = max(subject.jobs, key=lambda job: job.number)
-        assert subject.adopted
+        assert Situation(subject, NOW, BOTH_RUN).ours
         assert subject.deleting
         assert (newest.type, newest.state) == (JobType.DEPROVISION, JobState.SUCCEEDED)
 

@@ -36,8 +36,8 @@ class Situation:
 
     @property
     def ours(self) -> bool:
-        """Whether we hold the instance; or, now that no finalizer can be added any more, a playbook does that ran
-        for us, and put its own in the place of all others."""
+        """Whether we hold the instance; or, now that no finalizer can be added any more, a playbook does that
+        ran for us, and put its own in the place of all others."""
         if self.instance.adopted:
             return True
         return self.deleting and self.newest is not None and held_by_playbook(self.instance, self.policy)

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,6 +17,7 @@ from cloudkit.contracts.instance import ComputeInstance
 from cloudkit.runtime.kube.client import KubeClient, Request
 from cloudkit.runtime.kube.feed import Changed, Gone
 from cloudkit.runtime.ports import Clock
+from cloudkit.runtime.server_clock import ServerClock
 from cloudkit.runtime.testing.kube import MemoryInstances, Resource
 from simulation.faults import Dice
 from simulation.hosts import Process
@@ -57,6 +59,10 @@ class ApiServer(MemoryInstances):
     @property
     def version(self) -> int:
         return self._version
+
+    def time(self) -> datetime:
+        """What its clock says."""
+        return self._clock.now()
 
     def now(self, namespace: str, name: str) -> ComputeInstance | None:
         """The instance as it is, without a request."""
@@ -184,6 +190,7 @@ class SimulatedKube(KubeClient):
         self._loop = loop
         self._dice = dice
         self._process = process
+        self.server_clock = ServerClock(process.host.clock)
 
     async def request(self, request: Request) -> bytes:
         namespace, name, status = _place(request.path)
@@ -199,9 +206,14 @@ class SimulatedKube(KubeClient):
                 return msgspec.json.encode(self._server.raw(namespace, name))
             return self._server.patch(namespace, name, msgspec.to_builtins(request.body), status=status)
 
-        return await self._network.request(
-            self._process, KUBERNETES, what, _named(deed, name), rate=rate, patience=PATIENCE
+        def answer() -> tuple[bytes, datetime]:
+            return deed(), self._server.time()
+
+        body, now = await self._network.request(
+            self._process, KUBERNETES, what, _named(answer, name), rate=rate, patience=PATIENCE
         )
+        self.server_clock.hear(now)
+        return body
 
     @asynccontextmanager
     async def lines(self, request: Request) -> AsyncIterator[AsyncIterator[bytes]]:

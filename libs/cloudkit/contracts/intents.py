@@ -22,7 +22,8 @@ class Reconcile(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 class _ToProvider(msgspec.Struct, frozen=True, kw_only=True):
     """What every intent to a provider carries.
 
-    ``born`` is the resource's creation time, to be compared with that of the job log. ``newest`` is
+    ``born`` is the resource's creation time, and ``age`` how old (seconds) it was when this was asked, by the
+    clock of Kubernetes alone; 0 if nobody could tell. ``newest`` is
     the newest job that the resource shows: the record to start from when the log has none; ``launch``
     is what it says of one that has not become a job.
     ``retry_requested_at`` is what the annotation of that name says.
@@ -30,6 +31,7 @@ class _ToProvider(msgspec.Struct, frozen=True, kw_only=True):
 
     instance: InstanceRef
     born: datetime
+    age: float = 0.0
     number: int
     newest: JobRecord | None = None
     launch: Launch | None = None

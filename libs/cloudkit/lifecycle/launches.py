@@ -35,11 +35,17 @@ def latest_launch(
     return latest
 
 
-def may_have_jobs(intent: ProviderIntent, log_created: datetime) -> bool:
-    """Whether a log from before *log_created* may have known a job of the instance, or the launch of one
-    that may still be on its way. Clocks differ, so what the resource shows counts as well."""
+def may_have_jobs(intent: ProviderIntent, *, asked_ago: float, log_created: datetime, log_age: float) -> bool:
+    """Whether a log from before this one may have known a job of the instance, or the launch of one that
+    may still be on its way. *asked_ago* and *log_age* are in seconds, by the clock of NATS.
+
+    The clocks of Kubernetes and NATS may differ, so ages are compared, each taken from one clock.
+    """
     unresolved = intent.launch is not None and intent.launch.reason in (LAUNCH_UNCONFIRMED, JOB_LOG_NEW)
-    older = intent.born + BORN_WITHIN <= log_created
+    age = timedelta(seconds=intent.age + asked_ago)
+    older = age - BORN_WITHIN >= timedelta(seconds=log_age)
+    if not intent.age:
+        older = intent.born + BORN_WITHIN <= log_created
     return intent.newest is not None or unresolved or older
 
 

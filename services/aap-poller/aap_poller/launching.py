@@ -150,11 +150,13 @@ class Launching:
     ) -> Answer | None:
         """What keeps the instance's first claim in this log waiting, if anything does."""
         epoch = await self.log.epoch()
-        if epoch.age < self.clock.monotonic() - asked_at:
+        asked_ago = self.clock.monotonic() - asked_at
+        if epoch.age < asked_ago:
             # The log was lost since: the intent knows of nothing that happened in between, and if AAP has
             # forgotten it too, nothing else would tell. The watcher asks again.
             return await self._give_back(intent, "it was asked for before the job log was made", None)
-        obstacle = await self.lost_log.obstacle(at, knew_jobs=may_have_jobs(intent, epoch.created))
+        knew_jobs = may_have_jobs(intent, asked_ago=asked_ago, log_created=epoch.created, log_age=epoch.age)
+        obstacle = await self.lost_log.obstacle(at, knew_jobs=knew_jobs)
         if isinstance(obstacle, Refused):
             return await self._delay(intent, verdict, at, obstacle)
         return obstacle

@@ -125,9 +125,13 @@ class Dispatching:
             return Later(left, "the canceled playbook may still be stopping")
         if not _has_a_claim(at):
             epoch = await self.log.epoch()
-            if epoch.age < self.clock.monotonic() - asked_at:
+            asked_ago = self.clock.monotonic() - asked_at
+            if epoch.age < asked_ago:
                 return await self._give_back(intent, "it was asked for before the job log was made")
-            if may_have_jobs(intent, epoch.created) and epoch.age < LOG_IS_NEW_FOR:
+            knew_jobs = may_have_jobs(
+                intent, asked_ago=asked_ago, log_created=epoch.created, log_age=epoch.age
+            )
+            if knew_jobs and epoch.age < LOG_IS_NEW_FOR:
                 text = f"The job log is new: for {LOG_IS_NEW_FOR:.0f} s, jobs of before may still turn up"
                 return await self._delay(intent, free.record, at, Refused(text, reason=JOB_LOG_NEW))
         if isinstance(intent, Deprovision) and intent.nothing_to_remove:

@@ -44,8 +44,8 @@ class Asked:
 
 
 def _essence(intent: Intent) -> Intent:
-    """What is asked, without the resource and what it says of launches, which change without a reason to
-    ask again."""
+    """What is asked, without the resource, its age and what it says of launches, which change without a
+    reason to ask again."""
     if isinstance(intent, Provision | Deprovision):
-        return msgspec.structs.replace(intent, resource={}, launch=None)
+        return msgspec.structs.replace(intent, resource={}, launch=None, age=0.0)
     return intent

@@ -23,6 +23,7 @@ def assemble(
         instances=KubeInstances(kube),
         intents=intents,
         clock=clock,
+        age_of=kube.server_clock.age,
         policy=settings.policy,
         namespace=namespace,
     )

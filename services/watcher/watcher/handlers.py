@@ -5,10 +5,12 @@ newer takes its place meanwhile; so nothing is lost while the bus is away, and w
 beyond the instances there are. An intent that is published twice, late or by two watchers does no harm.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import structlog
+from msgspec.structs import replace
 
 from cloudkit.contracts.errors import Malformed, TooLarge, Unanswered, Unreachable
 from cloudkit.contracts.instance import ComputeInstance, InstanceRef
@@ -33,11 +35,15 @@ ASK_THE_BOARD_AGAIN = 1.0
 
 @dataclass
 class Watcher:
-    """Attends to the instances of one *namespace*, or of all of them. Needs ``lanes.working()``."""
+    """Attends to the instances of one *namespace*, or of all of them. Needs ``lanes.working()``.
+
+    *age_of* says how many seconds ago, by the clock of Kubernetes, something was stamped with it.
+    """
 
     instances: Instances
     intents: Intents
     clock: Clock
+    age_of: Callable[[datetime], float]
     policy: Policy
     namespace: str = ""
     lanes: Lanes = field(init=False)
@@ -154,7 +160,7 @@ class Watcher:
         again = now + self.policy.repeat_after.total_seconds()
         published: list[str] = []
         silent: list[float] = []
-        for addressee, intent in decision.intents:
+        for addressee, intent in self._dated(decision):
             until = self._asked.silent_until(lane, intent, now)
             if until is not None:
                 silent.append(until - now)
@@ -168,6 +174,14 @@ class Watcher:
         if wake_in is not None:
             self.lanes.wake(lane, after=max(wake_in, SOONEST_WAKE_UP))
         _tell(instance, decision, published, wake_in)
+
+    def _dated(self, decision: Decision) -> Iterator[tuple[Addressee, Intent]]:
+        """The intents of *decision*, with the age of the instance by the clock that has dated its birth."""
+        for addressee, intent in decision.intents:
+            if isinstance(intent, Provision | Deprovision):
+                yield addressee, replace(intent, age=round(self.age_of(intent.born), 3))
+            else:
+                yield addressee, intent
 
     async def _publish(self, addressee: Addressee, intent: Intent) -> None:
         """Publish *intent*; without its resource if the bus takes nothing so large, for its reader to say."""

@@ -276,3 +276,17 @@ async def test_one_sign_that_the_log_was_lost_makes_everybody_wait(world: World,
     reborn = world.provision(instance=REBORN, born=born)
     assert isinstance(await world.replica().launch(reborn), Later), "the log says so of its name"
     assert world.aap.launches == []
+
+
+async def test_whether_an_instance_is_older_than_the_log_no_difference_between_clocks_decides(
+    world: World, replica: Replica
+) -> None:
+    world.log.lose()
+    world.clock.pass_time(60)
+    ahead = world.clock.now() + timedelta(minutes=3)
+    assert isinstance(await replica.launch(world.provision(born=ahead, age=90.0)), Later)
+    assert world.aap.launches == []
+    other = replace(VM, name="other", uid="uid-9")
+    behind = world.clock.now() - timedelta(minutes=3)
+    young = world.provision(instance=other, born=behind, age=30.0)
+    assert await world.replica().launch(young) == DONE

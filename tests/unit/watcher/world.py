@@ -81,6 +81,7 @@ class World:
             instances=self.instances,
             intents=self.board,
             clock=self.clock,
+            age_of=lambda born: (self.clock.now() - born).total_seconds(),
             policy=self.policy,
             namespace=namespace,
         )

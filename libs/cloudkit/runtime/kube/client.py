@@ -6,8 +6,9 @@ decode with msgspec. It has no timeouts of its own, so every request here has on
 
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from typing import cast
 from urllib.parse import urlsplit
@@ -25,6 +26,7 @@ from cloudkit.runtime.clock import SystemClock
 from cloudkit.runtime.kube.refusals import SYSTEM, refusal, translated
 from cloudkit.runtime.metrics import KUBERNETES_REQUESTS
 from cloudkit.runtime.ports import Clock
+from cloudkit.runtime.server_clock import ServerClock
 
 log = structlog.get_logger()
 
@@ -51,10 +53,11 @@ class Request:
 
 
 class KubeClient:
-    """Requests to one API server."""
+    """Requests to one API server. ``server_clock`` is its clock, as its last answer told."""
 
-    def __init__(self, api: ApiClient) -> None:
+    def __init__(self, api: ApiClient, clock: Clock) -> None:
         self._api = api
+        self.server_clock = ServerClock(clock)
 
     async def request(self, request: Request) -> bytes:
         """The body of the answer. Raises `Unreachable`, `Unanswered` or a `Refused`."""
@@ -91,7 +94,10 @@ class KubeClient:
             _preload_content=False,
             _request_timeout=limit,
         )
-        return cast("aiohttp.ClientResponse", response)
+        answer = cast("aiohttp.ClientResponse", response)
+        with suppress(KeyError, ValueError):  # whatever stands before the server may leave it out
+            self.server_clock.hear(parsedate_to_datetime(answer.headers["Date"]))
+        return answer
 
 
 @asynccontextmanager
@@ -100,12 +106,13 @@ async def connect_kube(environ: Mapping[str, str], clock: Clock | None = None) -
 
     Sends nothing yet. Raises `Misconfigured` when there is none of them, or it cannot be read.
     """
-    configuration = await _configuration(environ, clock or SystemClock())
+    clock = clock or SystemClock()
+    configuration = await _configuration(environ, clock)
     async with ApiClient(configuration) as api:
         _look_for_a_proxy_only_once(api, configuration.host or "")
         api.user_agent = f"cloudkit-provisioner/{version('cloudkit-provisioner')}"
         log.info("Kubernetes is at", server=configuration.host)
-        yield KubeClient(api)
+        yield KubeClient(api, clock)
 
 
 def _look_for_a_proxy_only_once(api: ApiClient, server: str) -> None:

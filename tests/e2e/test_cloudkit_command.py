@@ -112,7 +112,7 @@ async def test_dev_serves_a_kubeconfig_revives_services_and_ends_well_when_told(
         await eventually(log_has(dev, "watcher ended with exit code -9; starting it again"), dev)
         await instances.create("web", vcpu=1)
         await eventually(is_ready(instances, "web"), dev)
-    assert "status-writer | " in dev.log.read_text()
+    assert "status-writer  | " in dev.log.read_text()
     children += psutil.Process(dev.pid).children(recursive=True)
     dev.send(signal.SIGTERM)
     assert await dev.ended(within=20), dev.tail()

@@ -27,6 +27,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from cloudkit.contracts.errors import Refused, Unanswered, Unreachable
+from cloudkit.runtime.ending import end
 from cloudkit.runtime.health import Health
 from cloudkit.runtime.ports import Clock
 
@@ -63,8 +64,7 @@ class Connection:
     async def close(self) -> None:
         """Say goodbye, after what was published last has left, such as acknowledgements."""
         if self._pulse is not None:
-            self._pulse.cancel()
-            await asyncio.gather(self._pulse, return_exceptions=True)
+            await end(self._pulse)
         await self._has_pulse()
         await self._drop(self._client)
 

@@ -30,7 +30,7 @@ async def forward(
 
 
 def _prefix(name: str, colour: str) -> str:
-    text = f"{name:<13} |"
+    text = f"{name:<14} |"
     return f"\x1b[{colour}m{text}\x1b[0m " if colour else f"{text} "
 
 

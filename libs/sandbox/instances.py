@@ -94,12 +94,11 @@ class Instances:
 @asynccontextmanager
 async def open_instances(kubeconfig: Path, namespace: str = "default") -> AsyncIterator[Instances]:
     """The instances of *namespace* in the stand-in that wrote *kubeconfig*."""
-    async with open_client(kubeconfig) as http:
+    async with _client(kubeconfig) as http:
         yield Instances(http, namespace)
 
 
-def open_client(kubeconfig: Path) -> httpx.AsyncClient:
-    """A client of the stand-in that wrote *kubeconfig*, for `Instances` of any namespace."""
+def _client(kubeconfig: Path) -> httpx.AsyncClient:
     config = yaml.safe_load(kubeconfig.read_text())
     cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
     authority = base64.b64decode(cluster["certificate-authority-data"]).decode()

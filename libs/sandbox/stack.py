@@ -34,6 +34,7 @@ SERVICES = {
 }
 """Our services: the name of each, and the package to run."""
 PROVIDED_BY = {Provider.AAP: "aap-poller", Provider.EDA: "eda-dispatcher"}
+"""The service that brings a provider its jobs."""
 AAP_SETTINGS = {
     "CLOUDKIT_AAP_PROVISION_TEMPLATE": "innabox-create-compute-instance",
     "CLOUDKIT_AAP_DEPROVISION_TEMPLATE": "innabox-delete-compute-instance",

@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cloudkit.contracts.instance import Phase
+from cloudkit.contracts.instance import PROVIDER_ANNOTATION, Phase
+from cloudkit.contracts.jobs import Provider
 from sandbox.instances import Instances, open_instances
 from sandbox.process import Command, Process
 
@@ -55,10 +56,11 @@ def log_has(process: Process, text: str) -> Callable[[], Awaitable[bool]]:
     return has
 
 
+@pytest.mark.parametrize("provider", Provider)
 async def test_the_demo_succeeds_without_a_terminal_and_leaves_nothing_behind(
-    cloudkit: Start, tmp_path: Path
+    cloudkit: Start, tmp_path: Path, provider: Provider
 ) -> None:
-    demo = cloudkit("demo", "--job-seconds", "1")
+    demo = cloudkit("demo", "--provider", provider, "--job-seconds", "1")
     assert await demo.ended(within=60), demo.tail()
     told = demo.log.read_text()
     assert demo.exit_code == 0, told
@@ -80,6 +82,24 @@ async def test_a_demo_that_is_stopped_ends_what_it_started(cloudkit: Start) -> N
     assert not [child for child in children if child.is_running()]
 
 
+async def test_dev_with_both_providers_asks_the_first_unless_an_instance_says_otherwise(
+    cloudkit: Start, tmp_path: Path
+) -> None:
+    providers = ("--provider", "eda", "--provider", "aap")
+    dev = cloudkit("dev", *providers, "--directory", str(tmp_path / "data"), "--job-seconds", "0.5")
+    await eventually(log_has(dev, "Ctrl-C stops all of it"), dev)
+    async with open_instances(tmp_path / "data" / "kubeconfig") as instances:
+        await instances.create("web", vcpu=1)
+        await instances.create("other", annotations={PROVIDER_ANNOTATION: "aap"}, vcpu=1)
+        for name, provider in (("web", Provider.EDA), ("other", Provider.AAP)):
+            await eventually(is_ready(instances, name), dev)
+            ready = await instances.get(name)
+            assert ready is not None
+            assert [job.provider for job in ready.status.jobs] == [provider]
+    dev.send(signal.SIGINT)
+    assert await dev.ended(within=20), dev.tail()
+
+
 async def test_dev_serves_a_kubeconfig_revives_services_and_ends_well_when_told(
     cloudkit: Start, tmp_path: Path
 ) -> None:
@@ -92,7 +112,7 @@ async def test_dev_serves_a_kubeconfig_revives_services_and_ends_well_when_told(
         await eventually(log_has(dev, "watcher ended with exit code -9; starting it again"), dev)
         await instances.create("web", vcpu=1)
         await eventually(is_ready(instances, "web"), dev)
-    assert "status-writer | " in dev.log.read_text()
+    assert "status-writer  | " in dev.log.read_text()
     children += psutil.Process(dev.pid).children(recursive=True)
     dev.send(signal.SIGTERM)
     assert await dev.ended(within=20), dev.tail()

@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from cloudkit.contracts.jobs import Provider
+
 DISTRIBUTION = "cloudkit-provisioner"
 OF_THE_SANDBOX = ("jsonpatch", "jsonschema_rs", "psutil", "rich", "trustme", "yaml")
 """Modules that come with the extra and that the commands need."""
@@ -41,6 +43,7 @@ def cloudkit(
 
 @app.command()
 def demo(
+    provider: Annotated[Provider, typer.Option(help="Who runs the jobs.")] = Provider.AAP,
     job_seconds: Annotated[float, typer.Option(min=0.1, help="How long a pretended Ansible job runs.")] = 3,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the logs also when all went well.")] = False,
 ) -> None:
@@ -51,11 +54,18 @@ def demo(
     _need_the_sandbox()
     from cloudkit.cli.demo.run import run  # noqa: PLC0415  # only now is it known that the sandbox is there
 
-    raise typer.Exit(run(job_seconds=job_seconds, keep=keep))
+    raise typer.Exit(run(provider, job_seconds=job_seconds, keep=keep))
 
 
 @app.command()
 def dev(
+    provider: Annotated[
+        list[Provider] | None,
+        typer.Option(
+            help="Who runs the jobs. Given twice: both, the first for instances that do not say.",
+            show_default=Provider.AAP,
+        ),
+    ] = None,
     directory: Annotated[
         Path, typer.Option(help="For the kubeconfig, the logs and the data of this run.")
     ] = Path("sandbox-data"),
@@ -70,14 +80,18 @@ def dev(
 ) -> None:
     """Run everything on this machine, for use with kubectl, until Ctrl-C.
 
-    Kubernetes and AAP are stand-ins, NATS and the services are real. Settings of the services can be given
-    as usual: CLOUDKIT_MAX_ATTEMPTS=2 cloudkit dev.
+    Kubernetes, AAP and EDA are stand-ins, NATS and the services are real. Settings of the services can be
+    given as usual: CLOUDKIT_MAX_ATTEMPTS=2 cloudkit dev.
     """
     _need_the_sandbox()
     from cloudkit.cli.dev.run import Wishes, run  # noqa: PLC0415  # only now is it known that the sandbox is there
 
     wishes = Wishes(
-        directory=directory, kubeconfig=kubeconfig, install_crd=install_crd, job_seconds=job_seconds
+        directory=directory,
+        providers=tuple(provider or [Provider.AAP]),
+        kubeconfig=kubeconfig,
+        install_crd=install_crd,
+        job_seconds=job_seconds,
     )
     raise typer.Exit(run(wishes))
 

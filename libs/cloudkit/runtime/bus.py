@@ -14,6 +14,7 @@ import structlog
 from cloudkit.contracts.errors import ProvisionerError, Unanswered, Unreachable
 from cloudkit.runtime import streams
 from cloudkit.runtime.connection import REMIND_EVERY, Connection
+from cloudkit.runtime.ending import end
 from cloudkit.runtime.health import Health
 from cloudkit.runtime.intentboard import NatsIntents
 from cloudkit.runtime.jetstream import JetStream
@@ -78,8 +79,7 @@ async def connect(
         try:
             yield bus
         finally:
-            tending.cancel()
-            await asyncio.gather(tending, return_exceptions=True)
+            await end(tending)
     finally:
         await connection.close()
 

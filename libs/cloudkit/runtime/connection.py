@@ -27,6 +27,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from cloudkit.contracts.errors import TooLarge, Unanswered, Unreachable
+from cloudkit.runtime.ending import end
 from cloudkit.runtime.health import Health
 from cloudkit.runtime.ports import Clock
 
@@ -53,7 +54,6 @@ class Connection:
         self._health = health
         self._client = Client()
         self._pulse: asyncio.Task[None] | None = None
-        self._closing = False
         self._interruptions: set[Callable[[], None]] = set()
 
     async def open(self) -> None:
@@ -63,10 +63,8 @@ class Connection:
 
     async def close(self) -> None:
         """Say goodbye, after what was published last has left, such as acknowledgements."""
-        self._closing = True
         if self._pulse is not None:
-            self._pulse.cancel()
-            await asyncio.gather(self._pulse, return_exceptions=True)
+            await end(self._pulse)
         await self._has_pulse()
         await self._drop(self._client)
 
@@ -202,7 +200,7 @@ class Connection:
     async def _keep_alive(self) -> None:
         """``is_connected`` stays true when nats-py's read loop has died: only an answer proves life."""
         alive_at = self._clock.monotonic()
-        while not self._closing:  # Python 3.11 loses a cancel that comes in the moment of an answer
+        while True:
             await self._clock.sleep(PULSE_EVERY)
             if await self._has_pulse():
                 alive_at = self._clock.monotonic()

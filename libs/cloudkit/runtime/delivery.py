@@ -24,6 +24,7 @@ from cloudkit.contracts.errors import Unanswered, Unreachable
 from cloudkit.runtime.answers import Answer, Received
 from cloudkit.runtime.bus import Bus
 from cloudkit.runtime.connection import REMIND_EVERY
+from cloudkit.runtime.ending import end
 from cloudkit.runtime.handling import Handling
 from cloudkit.runtime.jetstream import StreamGone
 from cloudkit.runtime.pull import HEARTBEAT, Consumer, Pull, pulling
@@ -118,7 +119,7 @@ class _Delivery(Generic[T]):
                     await self._sleep(TRY_AGAIN_AFTER)
             await self._finish()
         finally:
-            await _cancel(*watches, *self._tasks)
+            await end(*watches, *self._tasks)
 
     async def _session_until_lost(self) -> None:
         """One line to the consumer. Always ends with an error, unless told to stop."""
@@ -241,9 +242,3 @@ def _consumer(subscription: Subscription[T] | BatchSubscription[T]) -> Consumer:
     return Consumer(
         subscription.stream, subscription.durable, tuple(subscription.subjects), subscription.ack_wait
     )
-
-
-async def _cancel(*tasks: asyncio.Task[None]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -20,6 +20,7 @@ from typing import Any, TypeAlias
 import structlog
 
 from cloudkit.contracts.errors import ProvisionerError
+from cloudkit.runtime.ending import end
 from cloudkit.runtime.metrics import LANE_FAILURES
 from cloudkit.runtime.ports import Clock
 
@@ -68,9 +69,7 @@ class Lanes:
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(*tasks)
 
     async def _work_off(self) -> None:
         while True:

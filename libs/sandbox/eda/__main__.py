@@ -13,12 +13,12 @@ import httpx
 import msgspec
 from aiohttp import web
 
+from cloudkit.runtime.kube import connect_kube
 from sandbox.aap.control import Control
 from sandbox.eda.aap import Aap
 from sandbox.eda.app import Surroundings, create_app
 from sandbox.eda.cluster import Cluster
 from sandbox.eda.settings import Settings
-from sandbox.instances import open_client
 from sandbox.kube.access import write_private
 
 HOST = "127.0.0.1"
@@ -110,9 +110,10 @@ async def _surroundings(
         trust_env=False,
     )
     control = Control(options.aap_control)
+    kubernetes = {"KUBECONFIG": str(options.kubeconfig)}
     return Surroundings(
         aap=Aap(await contexts.enter_async_context(api), await contexts.enter_async_context(control)),
-        cluster=Cluster(await contexts.enter_async_context(open_client(options.kubeconfig))),
+        cluster=Cluster(await contexts.enter_async_context(connect_kube(kubernetes))),
         position=memory.kept.position,
         keep=memory.keep,
     )

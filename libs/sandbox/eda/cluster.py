@@ -1,73 +1,70 @@
-"""ComputeInstances as playbooks treat them: by name, whatever life of it they meet."""
+"""ComputeInstances as playbooks treat them: by name, whatever life of it they meet.
+
+Every call raises what `KubeClient` raises when Kubernetes is away, or refuses for an unexpected reason.
+"""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypeAlias
 
-import httpx
-
+from cloudkit.contracts.errors import Conflict, NotFound, Refused
 from cloudkit.contracts.instance import PLAYBOOK_FINALIZERS, RECONCILED_ANNOTATION
-from sandbox.instances import Instances
+from cloudkit.runtime.kube import KubeClient, KubeInstances
+from cloudkit.runtime.kube.client import MERGE_PATCH, Request
+from cloudkit.runtime.kube.instances import UNPROCESSABLE, collection_path
 
 FINALIZER = PLAYBOOK_FINALIZERS[0]
 """Theirs."""
-AGAIN = httpx.codes.CONFLICT
-GONE = (httpx.codes.NOT_FOUND, httpx.codes.UNPROCESSABLE_ENTITY)
-"""It does not exist, or is being deleted and takes no new finalizer."""
 
-Finalizers = tuple[str, ...]
+Finalizers: TypeAlias = tuple[str, ...]
 
 
 class Cluster:
-    """Every call raises `httpx.HTTPError` when Kubernetes is away, or refuses for an unexpected reason."""
+    """What playbooks write to Kubernetes."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
-        self._http = http
+    def __init__(self, client: KubeClient) -> None:
+        self._client = client
+        self._instances = KubeInstances(client)
 
     async def hold(self, namespace: str, name: str, *, replacing: bool) -> bool:
         """Put the playbooks' finalizer on the instance, in place of all others if *replacing*. Whether
-        that was possible."""
+        that was possible: one that is gone, or being deleted, takes none."""
 
-        def with_ours(there: Finalizers) -> Finalizers:
+        def with_theirs(there: Finalizers) -> Finalizers:
             return (FINALIZER,) if replacing else tuple(dict.fromkeys((*there, FINALIZER)))
 
-        return await self._change_finalizers(namespace, name, with_ours)
+        return await self._change_finalizers(namespace, name, with_theirs)
 
-    async def let_go(self, namespace: str, name: str) -> bool:
-        """Take it off. Whether there was an instance."""
+    async def let_go(self, namespace: str, name: str) -> None:
+        """Take it off."""
 
-        def without_ours(there: Finalizers) -> Finalizers:
+        def without_theirs(there: Finalizers) -> Finalizers:
             return tuple(one for one in there if one != FINALIZER)
 
-        return await self._change_finalizers(namespace, name, without_ours)
+        await self._change_finalizers(namespace, name, without_theirs)
 
-    async def report(self, namespace: str, name: str, version: str) -> bool:
-        """Write on the instance that *version* is reconciled. Whether there was an instance."""
-        change = {"metadata": {"annotations": {RECONCILED_ANNOTATION: version}}}
-        return await self._patched(namespace, name, change)
+    async def report(self, namespace: str, name: str, version: str) -> None:
+        """Write on the instance, if it is still there, that *version* is reconciled."""
+        body = {"metadata": {"annotations": {RECONCILED_ANNOTATION: version}}}
+        path = f"{collection_path(namespace)}/{name}"
+        request = Request(method="PATCH", path=path, body=body, content_type=MERGE_PATCH)
+        try:
+            await self._client.request(request)
+        except NotFound:
+            return
 
     async def _change_finalizers(
         self, namespace: str, name: str, change: Callable[[Finalizers], Finalizers]
     ) -> bool:
         while True:
-            instance = await Instances(self._http, namespace).get(name)
+            instance = await self._instances.get(namespace, name)
             if instance is None:
                 return False
-            metadata = instance.metadata
-            wanted = {
-                "finalizers": list(change(metadata.finalizers)),
-                "resourceVersion": metadata.resource_version,
-            }
             try:
-                return await self._patched(namespace, name, {"metadata": wanted})
-            except httpx.HTTPStatusError as error:
-                if error.response.status_code != AGAIN:
+                await self._instances.set_finalizers(instance, change(instance.metadata.finalizers))
+            except Conflict:
+                continue  # Somebody was faster: read again.
+            except Refused as refused:
+                if refused.status not in (404, UNPROCESSABLE):
                     raise
-
-    async def _patched(self, namespace: str, name: str, change: dict[str, Any]) -> bool:
-        try:
-            await Instances(self._http, namespace).patch(name, change)
-        except httpx.HTTPStatusError as error:
-            if error.response.status_code not in GONE:
-                raise
-            return False
-        return True
+                return False
+            return True

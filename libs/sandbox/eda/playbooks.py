@@ -17,6 +17,7 @@ from fnmatch import fnmatchcase
 import httpx
 import msgspec
 
+from cloudkit.contracts.errors import ProvisionerError
 from sandbox.aap.audit import AuditEntry, AuditEvent
 from sandbox.aap.model import Status
 from sandbox.aap.subjects import Purpose
@@ -61,7 +62,7 @@ class Playbooks:
         while True:
             try:
                 await self._play_news()
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, ProvisionerError) as error:
                 log.warning("playbooks have to wait: %r", error)
                 await asyncio.sleep(AGAIN_AFTER)
             await asyncio.sleep(LOOK_EVERY)

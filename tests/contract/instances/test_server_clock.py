@@ -10,11 +10,12 @@ from contract.instances.clusters import ServerCluster
 
 
 async def test_a_client_whose_own_clock_is_wrong_goes_by_that_of_the_server(
-    server_cluster: ServerCluster, kubeconfig: Path
+    clusters_on_server: tuple[ServerCluster, ServerCluster], kubeconfig: Path
 ) -> None:
-    born = (await server_cluster.create("vm")).metadata.creation_timestamp
+    cluster, _ = clusters_on_server
+    born = (await cluster.create("vm")).metadata.creation_timestamp
     clock = OffsetClock(wall_is_off_by=3600)
     async with connect_kube({"KUBECONFIG": str(kubeconfig)}, clock) as client:
         assert client.server_clock.age(born) > 3000, "nothing was heard yet"
-        await client.request(Request(path=collection_path(server_cluster.namespace)))
+        await client.request(Request(path=collection_path(cluster.namespace)))
         assert client.server_clock.age(born) < 60

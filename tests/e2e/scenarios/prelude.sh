@@ -1,6 +1,7 @@
 # Read by the scenarios before anything else: how they compare what is shown with what is expected.
 #
-# They need KUBECONFIG, AAP_URL (ends with /v2), AAP_TOKEN, and OPERATOR_LOG: the log of cloudkit-aap-poller.
+# They need KUBECONFIG, AAP_URL (ends with /v2), AAP_TOKEN, and of cloudkit-aap-poller or cloudkit-eda-dispatcher
+# its log (OPERATOR_LOG) and its environment, a line NAME=value each (OPERATOR_ENV).
 set -euo pipefail
 trap 'kill $(jobs -pr) 2>/dev/null || true' EXIT # whoever gives up leaves nothing running
 

@@ -11,7 +11,7 @@ from cloudkit.cli.demo.stories import STORIES
 from cloudkit.cli.demo.verdict import Finding, judge
 from cloudkit.cli.demo.world import describe
 from cloudkit.contracts.instance import ComputeInstance, ComputeInstanceStatus, ObjectMeta, Phase
-from cloudkit.contracts.jobs import JobRecord, JobState, JobType
+from cloudkit.contracts.jobs import JobRecord, JobState, JobType, Provider
 from sandbox.aap.audit import AuditEntry, AuditEvent, violations
 from sandbox.aap.machines import Machine
 
@@ -74,7 +74,7 @@ READY = instance(Phase.READY, JobState.SUCCEEDED)
 
 def test_without_a_terminal_each_change_is_one_plain_line() -> None:
     output = io.StringIO()
-    screen = Screen(Console(file=output, width=40), STORIES)
+    screen = Screen(Console(file=output, width=40), STORIES[Provider.AAP])
     with screen.on():
         for seen in ({}, {"web": RUNS}, {"web": RUNS}, {"web": READY}, {}, {}):
             screen.show(seen)
@@ -89,14 +89,19 @@ def test_without_a_terminal_each_change_is_one_plain_line() -> None:
 
 def test_on_a_terminal_there_is_one_table_with_every_instance() -> None:
     output = io.StringIO()
-    screen = Screen(Console(file=output, width=120, force_terminal=True), STORIES)
+    screen = Screen(Console(file=output, width=120, force_terminal=True), STORIES[Provider.AAP])
     with screen.on():
         screen.show({"web": RUNS})
     last_frame = output.getvalue()
-    for shown in ("provision 4711 Running", "Job running", *(story.name for story in STORIES)):
+    for shown in ("provision 4711 Running", "Job running", *(story.name for story in STORIES[Provider.AAP])):
         assert shown in last_frame
 
 
 def test_how_an_instance_stands_is_told_in_a_few_words() -> None:
     assert describe(RUNS) == "Progressing, provision 4711 Running"
     assert describe(None) == "not there"
+
+
+def test_a_job_that_eda_launched_twice_is_noticed_though_it_has_no_number() -> None:
+    findings = judge([], ran(1, "") + ran(2, ""), [])
+    assert Finding(False, "launched more than once: ['other of /vm']") in findings

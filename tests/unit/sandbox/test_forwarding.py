@@ -58,9 +58,9 @@ async def test_each_line_carries_the_name_of_its_process(logs: dict[str, Path], 
         logs["nats"].write_text("ready\n")
         logs["watcher"].write_text("one\ntwo\n")
         assert sorted(await screen.has(3)) == [
-            "nats          | ready",
-            "watcher       | one",
-            "watcher       | two",
+            "nats           | ready",
+            "watcher        | one",
+            "watcher        | two",
         ]
 
 
@@ -69,9 +69,9 @@ async def test_a_line_is_shown_once_and_not_before_it_is_whole(logs: dict[str, P
         with logs["nats"].open("w", buffering=1) as log:
             log.write("first\nsec")
             log.flush()
-            assert await screen.has(1) == ["nats          | first"]
+            assert await screen.has(1) == ["nats           | first"]
             log.write("ond\n")
-            assert await screen.has(2) == ["nats          | first", "nats          | second"]
+            assert await screen.has(2) == ["nats           | first", "nats           | second"]
 
 
 async def test_on_a_terminal_each_process_has_its_colour(logs: dict[str, Path], screen: Screen) -> None:

@@ -1,17 +1,19 @@
 """A stack is what its plan says, and nothing of it is left when it ends."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
+from cloudkit.contracts.jobs import Provider
 from sandbox.aap.control import Control
 from sandbox.instances import open_instances
 from sandbox.nats import NatsServer
 from sandbox.process import Command
-from sandbox.stack import AapAccess, Plan, Stack, service_commands, start_stack
+from sandbox.stack import AapAccess, EdaAccess, Plan, Stack, service_commands, services_for, start_stack
 from sandbox.supervisor import Supervisor
 
 
@@ -68,6 +70,25 @@ def test_settings_of_the_shell_do_not_leak_into_a_stack(
     monkeypatch.setenv("CLOUDKIT_COMPUTE_INSTANCE_NAMESPACE", "somewhere-else")
     for command in commands(Plan(directory=tmp_path)).values():
         assert "CLOUDKIT_COMPUTE_INSTANCE_NAMESPACE" not in (command.environment or {})
+
+
+def test_a_stack_of_eda_runs_its_service_and_tells_where_its_webhooks_go(tmp_path: Path) -> None:
+    plan = Plan(directory=tmp_path, provider=Provider.EDA, services=services_for(Provider.EDA))
+    eda = EdaAccess(url="http://eda", token="secret", control="http://eda/sandbox")
+    commands = {one.name: one for one in service_commands(replace(stack_of(plan), eda=eda))}
+    assert list(commands) == ["watcher", "eda-dispatcher", "status-writer"]
+    environment = commands["eda-dispatcher"].environment or {}
+    assert environment["CLOUDKIT_PROVISIONING_PROVIDER"] == environment["CLOUDKIT_PROVIDERS"] == "eda"
+    assert environment["CLOUDKIT_COMPUTE_INSTANCE_PROVISION_WEBHOOK"] == "http://eda/create-compute-instance"
+    assert environment["CLOUDKIT_EDA_TOKEN"] == "secret"
+
+
+def test_in_a_stack_of_both_providers_everybody_knows_of_both(tmp_path: Path) -> None:
+    plan = Plan(directory=tmp_path, services=services_for(*Provider))
+    for command in commands(plan).values():
+        environment = command.environment or {}
+        assert environment["CLOUDKIT_PROVISIONING_PROVIDER"] == "aap"
+        assert environment["CLOUDKIT_PROVIDERS"] == "aap,eda"
 
 
 async def test_two_stacks_live_side_by_side_and_leave_nothing_behind(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -15,24 +16,29 @@ from cloudkit.cli.demo.stories import STORIES, Story
 from cloudkit.cli.demo.verdict import Finding, examine
 from cloudkit.cli.demo.world import TooLate, World
 from cloudkit.cli.interruptible import run_until_told
+from cloudkit.contracts.jobs import Provider
 from sandbox.aap.control import Control
 from sandbox.instances import open_instances
 from sandbox.process import DidNotStart
-from sandbox.stack import Plan, Stack, start_stack
+from sandbox.stack import Plan, Stack, services_for, start_stack
+
+STAND_INS = {Provider.AAP: "Kubernetes and AAP", Provider.EDA: "Kubernetes, AAP and EDA"}
+EVIDENCE_WITHIN = 5.0
+"""Seconds after its end in which a playbook of EDA that did its work has surely shown so."""
 
 
 class Broken(Exception):
     """Raised when the demo cannot go on; the text says why."""
 
 
-def run(*, job_seconds: float, keep: bool) -> int:
+def run(provider: Provider, *, job_seconds: float, keep: bool) -> int:
     """Run the demo and return its exit code: 0, or 1 if anything was not as it should be."""
-    return run_until_told(_demo(Console(highlight=False), job_seconds, keep))
+    return run_until_told(_demo(Console(highlight=False), provider, job_seconds, keep))
 
 
-async def _demo(console: Console, job_seconds: float, keep: bool) -> int:
+async def _demo(console: Console, provider: Provider, job_seconds: float, keep: bool) -> int:
     directory = Path(tempfile.mkdtemp(prefix="cloudkit-demo-"))
-    plan = Plan(directory=directory, aap_arguments=("--job-seconds", str(job_seconds)))
+    plan = _plan(directory, provider, job_seconds)
     good = False
     try:
         good = await _play(console, plan)
@@ -46,10 +52,24 @@ async def _demo(console: Console, job_seconds: float, keep: bool) -> int:
     return 0 if good else 1
 
 
+def _plan(directory: Path, provider: Provider, job_seconds: float) -> Plan:
+    hasty = {
+        "CLOUDKIT_MINIMUM_REQUEST_INTERVAL": "1s",
+        "CLOUDKIT_EDA_JOB_TIMEOUT": f"{job_seconds + EVIDENCE_WITHIN:g}s",
+    }
+    return Plan(
+        directory=directory,
+        provider=provider,
+        services=services_for(provider),
+        environment=hasty if provider is Provider.EDA else {},
+        aap_arguments=("--job-seconds", str(job_seconds)),
+    )
+
+
 async def _play(console: Console, plan: Plan) -> bool:
     """Whether everything was as it should be."""
     began = time.monotonic()
-    console.print("Starting nats-server, stand-ins for Kubernetes and AAP, and the services ...")
+    console.print(f"Starting nats-server, stand-ins for {STAND_INS[plan.provider]}, and the services ...")
     async with start_stack(plan) as stack, open_instances(stack.kubeconfig) as instances:
         console.print(f"All of it runs after {time.monotonic() - began:.1f} s.\n")
         findings = await _tell_stories(console, World(instances), stack)
@@ -60,8 +80,9 @@ async def _play(console: Console, plan: Plan) -> bool:
 
 async def _tell_stories(console: Console, world: World, stack: Stack) -> list[Finding]:
     """Tell all stories side by side, and return what was to be seen in each. Raises `Broken`."""
-    screen = Screen(console, STORIES)
-    telling = asyncio.create_task(_tell_all(world))
+    stories = STORIES[stack.plan.provider]
+    screen = Screen(console, stories)
+    telling = asyncio.create_task(_tell_all(stories, world))
     never_ending: list[asyncio.Task[None]] = [
         asyncio.create_task(world.keep_looking(screen.show)),
         asyncio.create_task(_until_one_dies(stack)),
@@ -78,8 +99,8 @@ async def _tell_stories(console: Console, world: World, stack: Stack) -> list[Fi
             every.cancel()
 
 
-async def _tell_all(world: World) -> list[Finding]:
-    return await asyncio.gather(*(_tell(story, world) for story in STORIES))
+async def _tell_all(stories: Sequence[Story], world: World) -> list[Finding]:
+    return await asyncio.gather(*(_tell(story, world) for story in stories))
 
 
 async def _tell(story: Story, world: World) -> Finding:

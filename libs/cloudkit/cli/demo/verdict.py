@@ -47,11 +47,17 @@ def _jobs(audit: Sequence[AuditEntry], event: AuditEvent) -> set[int]:
 
 
 def _twice(audit: Sequence[AuditEntry]) -> Finding:
-    launches = Counter(entry.cloudkit_job for entry in audit if entry.event is AuditEvent.LAUNCH)
-    repeated = sorted(number for number, times in launches.items() if times > 1)
+    launches = Counter(_work(entry) for entry in audit if entry.event is AuditEvent.LAUNCH)
+    repeated = sorted(work for work, times in launches.items() if times > 1)
     return Finding(
         not repeated, f"launched more than once: {repeated}" if repeated else "no job was launched twice"
     )
+
+
+def _work(launch: AuditEntry) -> str:
+    """What a job was launched for. One that EDA launches has no number, and in the stories no other of its
+    purpose."""
+    return launch.cloudkit_job or f"{launch.purpose} of {launch.namespace}/{launch.name}"
 
 
 def _rules(broken: Sequence[Violation]) -> Finding:

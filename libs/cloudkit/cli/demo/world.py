@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Callable
 
-from cloudkit.contracts.instance import ComputeInstance, Phase
+from cloudkit.contracts.instance import PLAYBOOK_FINALIZERS, ComputeInstance, Phase
 from cloudkit.contracts.jobs import JobState
+from cloudkit.lifecycle.conditions import AWAITING_PLAYBOOK
 from sandbox.instances import Instances
 
 LOOK_EVERY = 0.2
@@ -81,6 +82,14 @@ def runs_its_job(instance: ComputeInstance) -> bool:
 
 def had_its_job_stopped(instance: ComputeInstance) -> bool:
     return _state_of_its_job(instance) is JobState.CANCELED
+
+
+def is_held_by_a_playbook(instance: ComputeInstance) -> bool:
+    return not set(PLAYBOOK_FINALIZERS).isdisjoint(instance.metadata.finalizers)
+
+
+def awaits_its_playbook(instance: ComputeInstance) -> bool:
+    return any(condition.reason == AWAITING_PLAYBOOK for condition in instance.status.conditions)
 
 
 def _state_of_its_job(instance: ComputeInstance) -> JobState | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.stack import Stack
+from sandbox.stack import EdaAccess, Stack
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ def advice(stack: Stack, directory: Path) -> str:
     places = {
         "Kubernetes": f"KUBECONFIG={stack.kubeconfig}",
         "AAP": f"{stack.aap.url}  (token {stack.aap.token})",
+        **_eda(stack.eda),
         "NATS": stack.nats.url,
         **{name: f"{stack.http(stack.process(name))}/readyz and /metrics" for name in stack.plan.services},
         "logs": f"{stack.plan.directory}/*.log",
@@ -56,3 +57,7 @@ def advice(stack: Stack, directory: Path) -> str:
             "",
         ]
     )
+
+
+def _eda(eda: EdaAccess | None) -> dict[str, str]:
+    return {} if eda is None else {"EDA": f"{eda.url}  (token {eda.token})"}

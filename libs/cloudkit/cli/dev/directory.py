@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-LEFT_OVERS = ("*.log", "*.ready", "nats", "aap")
+LEFT_OVERS = ("*.log", "*.ready", "nats", "aap", "eda")
 """What goes before a run begins. The stand-ins remember nothing, so the job log must not either; the
 kubeconfig stays, so that a shell that uses it may go on."""
 

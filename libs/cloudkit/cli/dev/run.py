@@ -12,16 +12,22 @@ from cloudkit.cli.dev.advice import EXAMPLE, advice
 from cloudkit.cli.dev.cluster import NotPrepared, prepare_cluster
 from cloudkit.cli.dev.directory import InUse, alone_in
 from cloudkit.cli.interruptible import run_until_told
+from cloudkit.contracts.jobs import Provider
 from sandbox.forwarding import forward
 from sandbox.process import DidNotStart
-from sandbox.stack import Plan, start_stack
+from sandbox.stack import Plan, services_for, start_stack
+
+FOR_PEOPLE = {"CLOUDKIT_LOG_FORMAT": "console", "CLOUDKIT_MINIMUM_REQUEST_INTERVAL": "5s"}
+"""What suits somebody who watches, and does not want to wait."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wishes:
-    """What the person at the command line wants. ``kubeconfig`` names a real cluster, if any."""
+    """What the person at the command line wants. ``kubeconfig`` names a real cluster, if any; the first of
+    the ``providers`` runs the jobs of instances that do not say."""
 
     directory: Path
+    providers: tuple[Provider, ...] = (Provider.AAP,)
     kubeconfig: Path | None
     install_crd: bool
     job_seconds: float
@@ -61,7 +67,9 @@ def _plan(wishes: Wishes) -> Plan:
     settings = {name: value for name, value in os.environ.items() if name.startswith("CLOUDKIT_")}
     return Plan(
         directory=wishes.directory.resolve(),
-        environment={"CLOUDKIT_LOG_FORMAT": "console", **settings},
+        provider=wishes.providers[0],
+        services=services_for(*wishes.providers),
+        environment={**FOR_PEOPLE, **settings},
         aap_arguments=("--job-seconds", str(wishes.job_seconds)),
         kubeconfig=wishes.kubeconfig.resolve() if wishes.kubeconfig else None,
         keep_alive=True,

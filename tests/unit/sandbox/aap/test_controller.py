@@ -6,6 +6,7 @@ from sandbox.aap.model import Job, Order, Status, User
 from sandbox.aap.settings import Settings
 
 EXTRA_VARS = b'{"osac_job_vars": {"resource": {"metadata": {"name": "vm"}}}}'
+BY_RULEBOOK = b'{"ansible_eda": {"ruleset": "any", "event": {"payload": {"metadata": {"name": "vm"}}}}}'
 
 
 def test_a_playbook_may_go_on_for_a_while_after_its_job_is_shown_as_canceled() -> None:
@@ -24,6 +25,26 @@ def test_a_playbook_may_go_on_for_a_while_after_its_job_is_shown_as_canceled() -
     clock.pass_time(1)
     controller.advance()
     assert [(machine.name, machine.complete) for machine in controller.machines] == [("vm", False)]
+
+
+def test_a_job_that_a_rulebook_launched_touches_its_machine_when_it_may_go_on() -> None:
+    clock = ManualClock()
+    controller = Controller(Settings(job_seconds=1), clock)
+    controller.advance()
+    order = Order(template=next(iter(controller.catalog)), user=User(), extra_vars=BY_RULEBOOK)
+    job, failing = (controller.launch(order, controller.now) for _ in range(2))
+    clock.pass_time(60)
+    controller.advance()
+    assert (job.status, list(controller.machines)) == (Status.RUNNING, [])
+
+    controller.force(failing, Status.FAILED, controller.now)
+    controller.advance()
+    assert list(controller.machines) == []
+
+    controller.proceed(job, controller.now)
+    clock.pass_time(1)
+    controller.advance()
+    assert (job.status, [machine.name for machine in controller.machines]) == (Status.SUCCESSFUL, ["vm"])
 
 
 def test_time_never_goes_back() -> None:

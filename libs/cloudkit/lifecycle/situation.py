@@ -44,11 +44,17 @@ class Situation:
 
     @cached_property
     def provider(self) -> Provider:
-        """Who runs the next job. What AAP made and no playbook holds, only AAP can be seen to remove."""
+        """Who runs the next job. What AAP made and no playbook holds, only AAP can be seen to remove; and
+        where nobody remembers that EDA ever ran, AAP, whose cleanup does no harm, makes sure."""
         chosen = self.policy.provider_for(self.instance)
-        if self.deleting and chosen is Provider.EDA and self.only_aap_can_remove:
+        if self.deleting and chosen is Provider.EDA and (self.only_aap_can_remove or self._eda_never_ran):
             return next(iter(self.policy.providers & {Provider.AAP}), chosen)
         return chosen
+
+    @property
+    def _eda_never_ran(self) -> bool:
+        by_eda = any(job.provider is Provider.EDA for job in self.instance.jobs)
+        return not by_eda and not held_by_playbook(self.instance, self.policy)
 
     @property
     def only_aap_can_remove(self) -> bool:

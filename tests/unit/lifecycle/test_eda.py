@@ -148,6 +148,11 @@ CASES: dict[str, tuple[ComputeInstance, Policy, tuple[str, ...]]] = {
         EDA,
         ("Deprovision 1 to eda, nothing to remove",),
     ),
+    "an instance that nobody knows a job of is cleaned up by AAP, where that runs: backups forget": (
+        instance(deleting=True),
+        EDA_AND_AAP,
+        ("Deprovision 1 to aap",),
+    ),
     "a cleanup is awaited while a playbook holds the instance": (
         instance(webhook(state=SUCCEEDED), cleanup(), deleting=True, finalizers=HELD),
         EDA,

@@ -139,16 +139,18 @@ class SimulatedJetStream(JetStream):
         def look() -> StreamInfo:
             return StreamInfo({}, self._server.streams[stream].created, self._server.clock.now())
 
+        sent_at = self.server_clock.ask()
         info = await self._read("info", look)
-        self.server_clock.hear(info.ts)
+        self.server_clock.hear(info.ts, sent_at=sent_at)
         return info
 
     async def last(self, stream: str, subject: str) -> Stored | None:
         def look() -> tuple[Stored | None, datetime]:
             return self._server.streams[stream].last(subject), self._server.clock.now()
 
+        sent_at = self.server_clock.ask()
         stored, now = await self._read("last", look)
-        self.server_clock.hear(now)
+        self.server_clock.hear(now, sent_at=sent_at)
         return stored
 
     async def every(self, stream: str, subject: str) -> list[Stored]:
@@ -179,7 +181,9 @@ def bus_of(server: Server, network: Network, process: Process, service: str) -> 
     """The bus, opened by *service* in *process*."""
     clock = process.host.clock
     jetstream = SimulatedJetStream(server, network, process)
-    jetstream.server_clock.hear(server.clock.now())  # as every answer does while it connects
+    jetstream.server_clock.hear(
+        server.clock.now(), sent_at=jetstream.server_clock.ask()
+    )  # as every answer does while it connects
     return Bus(
         service=service,
         jobs=NatsJobLog(jetstream, service=service, clock=clock),

@@ -209,10 +209,11 @@ class SimulatedKube(KubeClient):
         def answer() -> tuple[bytes, datetime]:
             return deed(), self._server.time()
 
+        sent_at = self.server_clock.ask()
         body, now = await self._network.request(
             self._process, KUBERNETES, what, _named(answer, name), rate=rate, patience=PATIENCE
         )
-        self.server_clock.hear(now)
+        self.server_clock.hear(now, sent_at=sent_at)
         return body
 
     @asynccontextmanager

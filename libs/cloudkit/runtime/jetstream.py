@@ -116,12 +116,13 @@ class JetStream:
     async def api(self, name: str, body: Mapping[str, object] | None, answer: type[T]) -> T:
         """Call ``$JS.API.<name>``."""
         data = b"" if body is None else msgspec.json.encode(body)
+        sent_at = self.server_clock.ask()
         reply = await self.connection.request(f"$JS.API.{name}", data)
         common = _read(reply.data, Answer)
         if common.error is not None:
             raise refusal(common.error)
         if common.ts is not None:
-            self.server_clock.hear(common.ts)
+            self.server_clock.hear(common.ts, sent_at=sent_at)
         return _read(reply.data, answer)
 
     async def stream_info(self, stream: str) -> StreamInfo:

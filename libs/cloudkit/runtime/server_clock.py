@@ -12,7 +12,9 @@ from cloudkit.runtime.ports import Clock
 class ServerClock:
     """The server's time as last heard, carried on by our monotonic clock.
 
-    Off by at most the time that the last answer took.
+    It is never behind: an answer counts from the moment when it was asked for, for we may have been paused
+    before we could hear it. So nothing looks younger than it is; and older by at most as long as the last
+    answer took.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -20,9 +22,13 @@ class ServerClock:
         self._heard: datetime | None = None
         self._heard_at = 0.0
 
-    def hear(self, time: datetime) -> None:
-        """The server just said that it is *time*."""
-        self._heard, self._heard_at = time, self._clock.monotonic()
+    def ask(self) -> float:
+        """A request leaves now: what `hear` has to know of it."""
+        return self._clock.monotonic()
+
+    def hear(self, time: datetime, *, sent_at: float) -> None:
+        """The server said that it is *time*, in answer to what was sent when `ask` said *sent_at*."""
+        self._heard, self._heard_at = time, sent_at
 
     def age(self, stamp: datetime) -> float:
         """How many seconds ago the server wrote *stamp*."""

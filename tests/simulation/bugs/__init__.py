@@ -17,6 +17,7 @@ from simulation.bugs.asking import (
     StaleIntentsObeyed,
 )
 from simulation.bugs.bug import Bug as Bug
+from simulation.bugs.eda import ImpatientWithPlaybooks
 from simulation.bugs.following import AnyJobWithItsId, GoneIsSuccess, NoFollow, NoPoll, NoSweep
 from simulation.bugs.launching import (
     CancelWithoutWaiting,
@@ -77,6 +78,7 @@ BUGS: dict[str, type[Bug]] = {
     "acknowledged-first": AcknowledgedFirst,
     "no-repeat": NoRepeat,
     "launch-before-adoption": LaunchBeforeAdoption,
+    "impatient-with-playbooks": ImpatientWithPlaybooks,
     "blind-status": BlindStatus,
     "blind-finalizers": BlindFinalizers,
     "blind-overwrite": BlindOverwrite,

@@ -84,6 +84,7 @@ class KubeClient:
             yield _split(response.content)
 
     async def _send(self, request: Request, limit: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
+        sent_at = self.server_clock.ask()
         response = await self._api.call_api(
             request.path,
             request.method,
@@ -96,7 +97,7 @@ class KubeClient:
         )
         answer = cast("aiohttp.ClientResponse", response)
         with suppress(KeyError, ValueError):  # whatever stands before the server may leave it out
-            self.server_clock.hear(parsedate_to_datetime(answer.headers["Date"]))
+            self.server_clock.hear(parsedate_to_datetime(answer.headers["Date"]), sent_at=sent_at)
         return answer
 
 

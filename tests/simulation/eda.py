@@ -39,8 +39,12 @@ ENVIRON = {
     "CLOUDKIT_COMPUTE_INSTANCE_PROVISION_WEBHOOK": "http://eda:5000/create-compute-instance",
     "CLOUDKIT_COMPUTE_INSTANCE_DEPROVISION_WEBHOOK": "http://eda:5000/delete-compute-instance",
     "CLOUDKIT_MINIMUM_REQUEST_INTERVAL": "60s",
-    "CLOUDKIT_EDA_JOB_TIMEOUT": "20m",
+    "CLOUDKIT_EDA_JOB_TIMEOUT": "30m",
+    "CLOUDKIT_EDA_RESEND_AFTER": "20m",
+    "CLOUDKIT_EDA_PATIENCE": "20m",
 }
+"""A playbook takes eight minutes at most, counted from its webhook, and clocks differ by seven: what waits for
+playbooks by the clocks of hosts has to wait for longer than both."""
 
 
 @dataclass(frozen=True)

@@ -118,6 +118,16 @@ CASES: dict[str, tuple[ComputeInstance, Policy, tuple[str, ...]]] = {
         EDA,
         (),
     ),
+    "a job that people gave up is tried again after a while, as one that failed": (
+        instance(webhook(finished_at=NOW, reason="Abandoned")),
+        EDA,
+        ("wake in 60 s",),
+    ),
+    "a job whose outcome nobody will ever learn keeps no newer spec from being applied": (
+        instance(webhook(finished_at=NOW, reason="Abandoned"), spec=B),
+        EDA,
+        ("Provision 2 to eda",),
+    ),
     "a deletion waits for a playbook that may be at work": (
         instance(webhook(), deleting=True),
         EDA,

@@ -102,7 +102,9 @@ class Invariants:
         excused = bool(same) and self._excused(launch, same)
         if same and not excused:
             self._history.violated("I3", f"{launch.cloudkit_job} launched twice: {same[0].job}, {launch.job}")
-        beside = [one for one in active.values() if not (excused and one in same)]
+        beside = [
+            one for one in active.values() if not (excused and one in same) and not self._nobody_knew_of(one)
+        ]
         if beside:
             others = ", ".join(f"{one.cloudkit_job} ({one.job})" for one in beside)
             self._history.violated("I1", f"{launch.cloudkit_job} ({launch.job}) launched beside {others}")
@@ -117,6 +119,13 @@ class Invariants:
             one.uid == launch.uid and one.purpose is Purpose.DEPROVISION for one in self.launches
         ):
             self._history.violated("I2", f"{launch.cloudkit_job} provisions after a cleanup")
+
+    def _nobody_knew_of(self, launch: AuditEntry) -> bool:
+        """It was on its way when the log was lost, and a person took the finalizer off its instance: neither
+        AAP, nor the log, nor a resource could tell."""
+        claimed, launched = self._claimed_at[launch.cloudkit_job], self._launched_at[launch.sequence]
+        on_its_way = any(since <= at <= launched for since in claimed for at in self.lost_logs)
+        return on_its_way and launch.uid in self.forced
 
     def _excused(self, launch: AuditEntry, same: list[AuditEntry]) -> bool:
         """AAP forgot jobs since the number was first claimed, so that looking for its first launch could not

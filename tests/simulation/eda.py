@@ -43,8 +43,8 @@ ENVIRON = {
     "CLOUDKIT_EDA_RESEND_AFTER": "20m",
     "CLOUDKIT_EDA_PATIENCE": "20m",
 }
-"""A playbook takes eight minutes at most, counted from its webhook, and clocks differ by seven: what waits for
-playbooks by the clocks of hosts has to wait for longer than both."""
+"""A playbook takes eight minutes at most, counted from its webhook, and clocks differ by seven: what waits
+for playbooks by the clocks of hosts has to wait for longer than both."""
 
 
 @dataclass(frozen=True)

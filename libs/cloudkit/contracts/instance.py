@@ -3,8 +3,11 @@
 Fields that we do not know stay in the raw JSON, which is what a playbook gets.
 """
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
+from itertools import groupby
+from operator import attrgetter
 from typing import TypeVar
 
 import msgspec
@@ -171,9 +174,9 @@ class ComputeInstance(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def jobs(self) -> tuple[JobRecord, ...]:
         """The job history, oldest first; records that another controller wrote get the number after
-        the one before them, so that all count on, whoever wrote them."""
+        the one before them, in the order of their times, so that all count on, whoever wrote them."""
         jobs: list[JobRecord] = []
-        for job in self.status.jobs or self._jobs_in_the_views():
+        for job in _in_order(self.status.jobs or self._jobs_in_the_views()):
             following = jobs[-1].number + 1 if jobs else 1
             jobs.append(job if job.number else _of_another_controller(job, following, self.status))
         return tuple(jobs)
@@ -220,6 +223,12 @@ class ComputeInstance(msgspec.Struct, frozen=True, kw_only=True):
     def known_spec(self) -> ComputeInstanceSpec:
         """The known fields of the spec. Raises `Malformed`."""
         return decode(self.spec, ComputeInstanceSpec)
+
+
+def _in_order(jobs: Iterable[JobRecord]) -> Iterator[JobRecord]:
+    """*jobs*, those without a number by their times; of one second, as they stand."""
+    for numbered, some in groupby(jobs, lambda job: bool(job.number)):
+        yield from some if numbered else sorted(some, key=attrgetter("timestamp"))
 
 
 def _of_another_controller(job: JobRecord, number: int, status: ComputeInstanceStatus) -> JobRecord:

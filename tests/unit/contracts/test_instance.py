@@ -52,6 +52,14 @@ def test_jobs_of_another_controller_count_on_from_those_before_them() -> None:
     assert [job.number for job in read(status={"jobs": [ours, theirs, theirs]}).jobs] == [7, 8, 9]
 
 
+def test_records_of_another_controller_count_in_the_order_of_their_times() -> None:
+    times = {"4713": "2026-01-01T00:02:00Z", "4711": "2026-01-01T00:01:00Z", "4712": "2026-01-01T00:01:00Z"}
+    theirs = [{**JOB, "jobID": id, "timestamp": time} for id, time in times.items()]
+    ours = {**JOB, "number": 7, "revision": 2, "jobID": "4710", "timestamp": "2026-01-01T00:05:00Z"}
+    found = [(job.number, job.job_id) for job in read(status={"jobs": [ours, *theirs]}).jobs]
+    assert found == [(7, "4710"), (8, "4711"), (9, "4712"), (10, "4713")]
+
+
 def test_the_provider_of_a_job_of_another_controller_shows_in_its_id() -> None:
     jobs = read(status={"jobs": [{**JOB, "jobID": "eda-webhook-1"}, {**JOB, "jobID": "4711"}]}).jobs
     assert [job.provider for job in jobs] == [Provider.EDA, Provider.AAP]

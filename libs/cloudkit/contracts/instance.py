@@ -227,7 +227,8 @@ class ComputeInstance(msgspec.Struct, frozen=True, kw_only=True):
 
 def _in_order(jobs: Iterable[JobRecord]) -> Iterator[JobRecord]:
     """*jobs*, those without a number by their times; of one second, as they stand."""
-    for numbered, some in groupby(jobs, lambda job: bool(job.number)):
+    for numbered, group in groupby(jobs, lambda job: bool(job.number)):
+        some = tuple(group)
         yield from some if numbered else sorted(some, key=attrgetter("timestamp"))
 
 

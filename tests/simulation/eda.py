@@ -58,6 +58,11 @@ class Webhook:
     version: str
 
 
+def runs_in(seed: int) -> bool:
+    """Whether EDA runs jobs in the world with *seed*."""
+    return Random(f"providers of {seed}").random() < WORLDS
+
+
 def read(type: JobType, resource: Mapping[str, Any]) -> Webhook:
     metadata, version = resource["metadata"], resource["status"]["desiredConfigVersion"]
     return Webhook(type, metadata["namespace"], metadata["name"], metadata["uid"], version)

@@ -67,6 +67,9 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     ``template`` names what was launched, or is about to be, and ``launched_from`` is AAP's id of it:
     both stay in the log.
 
+    ``awaits`` is what the playbook of an EDA job will report instead of its ``config_version``, which stood
+    on the resource already when its webhook was sent.
+
     ``timestamp`` is when the record was made, by the clock of the service that made it;
     ``started_at`` and ``finished_at`` are AAP's own words. A job with ``finished_at`` is closed: its
     record never changes again. ``retry_requested_at`` is what the annotation of that name said when
@@ -85,6 +88,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     job_id: str = msgspec.field(default="", name="jobID")
     kind: JobKind | None = None
     config_version: str = ""
+    awaits: str = ""
     retry_requested_at: str = ""
     template: str = ""
     launched_from: int = 0

@@ -8,7 +8,8 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from cloudkit.contracts.events import JobEvent, JobEventName
-from cloudkit.contracts.instance import ComputeInstance
+from cloudkit.contracts.instance import RECONCILED_ANNOTATION, ComputeInstance
+from cloudkit.contracts.intents import Provision
 from cloudkit.contracts.jobs import JobRecord, JobState, JobType
 from cloudkit.lifecycle.claims import succeeding
 from cloudkit.lifecycle.policy import Policy
@@ -37,8 +38,18 @@ OUTCOMES = {
 def shows_success(instance: ComputeInstance, job: JobRecord, policy: Policy) -> bool:
     """Whether *instance* shows that the playbook of EDA *job* is done."""
     if job.type is JobType.PROVISION:
-        return bool(job.config_version) and instance.reported_version == job.config_version
+        awaited = job.awaits or job.config_version
+        return bool(awaited) and instance.reported_version == awaited
     return not held_by_playbook(instance, policy)
+
+
+def to_be_reported(intent: Provision) -> str:
+    """What the playbook of *intent* shall report, if its config version stands on the resource already, where
+    an earlier one has left it; empty otherwise."""
+    annotations = (intent.resource or {}).get("metadata", {}).get("annotations") or {}
+    if not str(annotations.get(RECONCILED_ANNOTATION, "")).startswith(intent.config_version):
+        return ""
+    return f"{intent.config_version}-{intent.number}"
 
 
 def held_by_playbook(instance: ComputeInstance, policy: Policy) -> bool:

@@ -36,11 +36,9 @@ class Situation:
 
     @property
     def ours(self) -> bool:
-        """Whether we hold the instance; or, now that no finalizer can be added any more, a playbook does that
-        ran for us, and put its own in the place of all others."""
-        if self.instance.adopted:
-            return True
-        return self.deleting and self.newest is not None and held_by_playbook(self.instance, self.policy)
+        """Whether we hold the instance; or, now that no finalizer can be added any more, a playbook does,
+        which put its own in the place of all others: then there is a machine, whatever is remembered."""
+        return self.instance.adopted or (self.deleting and held_by_playbook(self.instance, self.policy))
 
     @cached_property
     def provider(self) -> Provider:

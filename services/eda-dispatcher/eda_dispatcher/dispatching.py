@@ -15,6 +15,7 @@ comes of it, or that nothing does in time, the resource shows.
 import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import structlog
@@ -26,7 +27,7 @@ from cloudkit.contracts.intents import Deprovision, Provision, Reconcile
 from cloudkit.contracts.jobs import JobRecord, JobState, JobType, Provider
 from cloudkit.contracts.subjects import Addressee
 from cloudkit.lifecycle.claims import Busy, Free, Stale, StopFirst, Verdict, judge
-from cloudkit.lifecycle.evidence import eda_job_id, sent
+from cloudkit.lifecycle.evidence import eda_job_id, sent, to_be_reported
 from cloudkit.lifecycle.launches import JOB_LOG_NEW, may_have_jobs
 from cloudkit.lifecycle.observe import delayed
 from cloudkit.lifecycle.payload import missing_resource
@@ -146,7 +147,8 @@ class Dispatching:
     async def _claim(self, intent: Launchable, record: JobRecord, at: Position) -> Answer:
         """Claim the number of *record* and send its webhook, unless anything happened since *at*."""
         id = str(uuid4())
-        record = replace(record, claimant=id)
+        awaits = to_be_reported(intent) if isinstance(intent, Provision) else ""
+        record = replace(record, claimant=id, awaits=awaits)
         claim = JobEvent(event=JobEventName.CLAIMED, instance=intent.instance, job=record)
         started = self.clock.monotonic()
         at = await self.log.append(claim, at, id=id)
@@ -154,7 +156,7 @@ class Dispatching:
             return Later(BUSY_AGAIN_AFTER, "the claim is too old to send on")  # Its recovery resolves it.
         log.info(log_lines.TRIGGERING[record.type], **about(intent.instance, record))
         try:
-            await self.webhooks.send(record.type, intent.resource or {})
+            await self.webhooks.send(record.type, _payload(intent, awaits))
         except Unanswered as lost:
             metrics.WEBHOOKS.labels(record.type, "unanswered").inc()
             log.warning("nobody answered a webhook", error=lost.message, **about(intent.instance, record))
@@ -227,6 +229,14 @@ class Dispatching:
         if canceled is None or canceled.provider is Provider.EDA:
             return 0.0
         return max(0.0, self.cancel_grace - self.canceled.elapsed((canceled.job_id, canceled.timestamp)))
+
+
+def _payload(intent: Launchable, awaits: str) -> dict[str, Any]:
+    """The resource, with what its playbook shall report."""
+    resource = intent.resource or {}
+    if not awaits:
+        return resource
+    return {**resource, "status": {**resource.get("status", {}), "desiredConfigVersion": awaits}}
 
 
 def _was_sent(job: JobRecord, type: JobType) -> bool:

@@ -24,6 +24,20 @@ async def test_a_webhook_is_claimed_sent_and_written_down(world: World, replica:
     assert (job.provider, job.block_deletion_on_failure) == (Provider.EDA, False)
 
 
+@pytest.mark.parametrize(("shown", "told"), [("", "v1"), ("v0", "v1"), ("v1", "v1-3"), ("v1-1", "v1-3")])
+async def test_a_playbook_is_given_a_version_that_no_earlier_one_has_reported(
+    world: World, replica: Replica, shown: str, told: str
+) -> None:
+    """A spec that returns to an older version would be taken for applied while its playbook runs."""
+    annotations = {"cloudkit.openshift.io/reconciled-config-version": shown} if shown else {}
+    metadata = {"namespace": VM.namespace, "name": VM.name, "uid": VM.uid, "annotations": annotations}
+    resource = {"metadata": metadata, "status": {"desiredConfigVersion": "v1"}}
+    await replica.hear(world.provision(3, resource=resource))
+    assert world.eda.versions == [told]
+    assert (world.last.awaits or world.last.config_version) == told
+    assert world.last.config_version == "v1"
+
+
 async def test_an_intent_that_comes_twice_sends_one_webhook(world: World, replica: Replica) -> None:
     await replica.hear(world.provision())
     await replica.hear(world.provision())

@@ -32,6 +32,8 @@ class MemoryEda:
 
     def __init__(self) -> None:
         self.received: list[tuple[JobType, str]] = []
+        self.versions: list[str] = []
+        """What the playbook of each was asked to report."""
         self.problems: list[ProvisionerError] = []
         self.meanwhile: Callable[[], Awaitable[object]] | None = None
 
@@ -42,6 +44,7 @@ class MemoryEda:
         if self.problems:
             raise self.problems.pop(0)
         self.received.append((type, resource["metadata"]["name"]))
+        self.versions.append(resource.get("status", {}).get("desiredConfigVersion", ""))
 
 
 class Replica:

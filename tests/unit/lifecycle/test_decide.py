@@ -62,9 +62,9 @@ CASES: dict[str, tuple[ComputeInstance, Expected]] = {
         instance(deleting=True, finalizers=()),
         (),
     ),
-    "an instance without a job of ours that a playbook holds is none of our business": (
-        instance(deleting=True, finalizers=PLAYBOOK_FINALIZERS),
-        (),
+    "an instance that a playbook holds is cleaned up, also when a backup has forgotten its jobs": (
+        reported(instance(deleting=True, finalizers=PLAYBOOK_FINALIZERS)),
+        ("Deprovision 1 attempt 1 to aap",),
     ),
     "an instance whose playbook took our finalizer off before it was deleted is cleaned up all the same": (
         reported(instance(provision(), deleting=True, finalizers=PLAYBOOK_FINALIZERS)),

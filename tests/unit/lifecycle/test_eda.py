@@ -67,6 +67,18 @@ CASES: dict[str, tuple[ComputeInstance, Policy, tuple[str, ...]]] = {
         EDA,
         (),
     ),
+    "a version that an earlier playbook has reported is not the answer of this one": (
+        instance(webhook(3, awaits=f"{version(A)}-3"), annotations=DONE_A),
+        EDA,
+        (),
+    ),
+    "a playbook that was given a version of its own reports that": (
+        instance(
+            webhook(3, awaits=f"{version(A)}-3"), annotations={RECONCILED_ANNOTATION: f"{version(A)}-3"}
+        ),
+        EDA,
+        ("Confirm 3 Succeeded to eda",),
+    ),
     "a playbook that did not know its version shows nothing": (
         instance(webhook(), annotations={RECONCILED_ANNOTATION: "unknown"}),
         EDA,

@@ -120,7 +120,7 @@ class Controller:
         purpose = template.purpose or purpose_of(template.name)
         job = Job(
             id=self._next_id,
-            kind=_kind_of(order, origin),
+            kind=order.kind(of_slice=bool(origin.slice_number)),
             order=order,
             organization=self.catalog.organization_id(template),
             subject=subject,
@@ -396,12 +396,3 @@ class Controller:
     def reset_rules(self) -> None:
         self._keep(RulesReset(at=self.now))
         self.playbooks.reset()
-
-
-def _kind_of(order: Order, origin: Origin) -> JobKind:
-    """A sliced job template makes a workflow job, wherever it is launched, and that makes jobs."""
-    kind = order.template.kind
-    if kind is TemplateKind.WORKFLOW_APPROVAL_TEMPLATE:
-        return JobKind.WORKFLOW_APPROVAL
-    sliced = order.slices > 1 and not origin.slice_number
-    return JobKind.WORKFLOW_JOB if sliced or kind is TemplateKind.WORKFLOW_JOB_TEMPLATE else JobKind.JOB

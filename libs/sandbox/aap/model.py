@@ -101,6 +101,15 @@ class Order:
         """Into how many jobs the launch of a job template is cut."""
         return int(self.prompts.get("job_slice_count", self.template.job_slice_count))
 
+    def kind(self, *, of_slice: bool) -> JobKind:
+        """A sliced job template makes a workflow job, wherever it is launched, and that makes jobs, its
+        slices."""
+        kind = self.template.kind
+        if kind is TemplateKind.WORKFLOW_APPROVAL_TEMPLATE:
+            return JobKind.WORKFLOW_APPROVAL
+        sliced = self.slices > 1 and not of_slice
+        return JobKind.WORKFLOW_JOB if sliced or kind is TemplateKind.WORKFLOW_JOB_TEMPLATE else JobKind.JOB
+
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Job:

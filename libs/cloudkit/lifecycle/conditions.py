@@ -41,7 +41,6 @@ from msgspec.structs import replace
 
 from cloudkit.contracts.instance import (
     ABANDON_ANNOTATION,
-    PROVIDER_ANNOTATION,
     ComputeInstance,
     Condition,
     Launch,
@@ -130,7 +129,7 @@ def _of_deprovisioning(situation: Situation) -> Finding:
     if situation.beyond_reach:
         text = (
             "AAP made the machine, only EDA runs here, and no playbook finalizer is left that could show its "
-            f"removal: run aap-poller, add aap to CLOUDKIT_PROVIDERS, and set {PROVIDER_ANNOTATION}=aap"
+            "removal: run aap-poller, and add aap to CLOUDKIT_PROVIDERS"
         )
         return Finding("Deprovisioned", "False", NO_PLAYBOOK_FINALIZER, text)
     return _in_the_way(situation) or _unfinished("Deprovisioned", job, _obstacle(situation))

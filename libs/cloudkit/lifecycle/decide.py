@@ -114,7 +114,7 @@ def stop_what_runs_before_cleaning_up(s: Situation) -> Decision | None:
         return _deprovision(s, because=f"it is being deleted while job {job.number} runs")
     return Decision(
         because=f"job {job.number} of another provider must end before the machine can go",
-        intents=((_whoever_serves(s, job), Cancel(**_about(s, job.number))),),
+        intents=((ADDRESSEE_OF[job.provider], Cancel(**_about(s, job.number))),),
         wake_at=s.now + s.policy.repeat_after,
     )
 

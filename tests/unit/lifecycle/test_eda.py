@@ -241,6 +241,11 @@ CASES: dict[str, tuple[ComputeInstance, Policy, tuple[str, ...]]] = {
         EDA,
         (),
     ),
+    "a job of AAP can be canceled by AAP alone, which may come back": (
+        instance(provision(state=RUNNING), deleting=True, finalizers=HELD),
+        EDA,
+        ("Cancel 1 to aap",),
+    ),
     "a job of AAP is canceled by AAP before EDA cleans up": (
         instance(provision(state=RUNNING), deleting=True, finalizers=HELD),
         EDA_AND_AAP,

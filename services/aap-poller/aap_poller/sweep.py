@@ -3,7 +3,7 @@ finished lately, whatever their number. It also shows second launches while they
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -87,13 +87,24 @@ class Sweep:
             with probing():
                 await self._check_templates()
                 templates = await self.templates.ids()
-                since = self._newest and self._newest - OVERLAP
-                rows = await self.aap.changed_since(since, templates) if templates else ()
+                rows = await self._changed(templates) if templates else ()
         except (Refused, Unreachable, Unanswered) as problem:
             self.presence.missed(problem)
             raise
         self.presence.there()
         return rows
+
+    async def _changed(self, templates: Collection[int]) -> Sequence[Row]:
+        """What changed since the newest time that was seen; of an AAP that had nothing to show, since the
+        last sweep: jobs may have begun and ended behind the newest one."""
+        if self._newest is not None:
+            return await self.aap.changed_since(self._newest - OVERLAP, templates)
+        rows = await self.aap.changed_since(None, templates)
+        newest = max(self._moments(rows), default=None)
+        if newest is None:
+            return rows
+        unseen = timedelta(seconds=self.clock.monotonic() - self._swept_at)
+        return await self.aap.changed_since(newest - unseen - OVERLAP, templates)
 
     async def _check_templates(self) -> None:
         """Say in the health which template cannot be launched; what can be goes on."""

@@ -307,3 +307,15 @@ async def test_news_of_nats_do_not_tell_of_aap(world: World, replica: Replica, l
         await replica.sweep.once()
     assert replica.health.parts()["aap"] == "ok"
     assert replica.presence.trouble is None
+
+
+async def test_of_an_aap_that_was_restored_the_first_sweep_misses_no_end_behind_the_newest_job(
+    world: World, replica: Replica
+) -> None:
+    await replica.sweep.once()  # It has nothing to show.
+    await replica.launch(world.provision())
+    world.clock.pass_time(60)
+    other = replace(VM, name="other-stuck", uid="uid-9")
+    await replica.launch(world.provision(instance=other))
+    await replica.sweep.once()
+    assert (JobEventName.SUCCEEDED, VM) in [(event.event, event.instance) for event in world.log.events]

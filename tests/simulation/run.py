@@ -22,6 +22,7 @@ from simulation.quiet import quiet
 from simulation.world import World
 
 SEEDS = 300
+CORES = os.cpu_count() or 1
 AHEAD = 4
 """Seeds that wait for each core, so that none has to wait for us."""
 TELL_EVERY = 60.0
@@ -88,19 +89,20 @@ def run_seed(seed: int, bug: str = "") -> Outcome:
     return Outcome(seed, bug, tuple(map(str, history.violations)), history.counts, world.loop.time())
 
 
-def run_seeds(worlds: Iterable[tuple[int, str]]) -> Iterator[Outcome]:
-    """Live through *worlds*, each a seed and a bug, on every core, in processes of their own; as they end.
+def processes() -> ProcessPoolExecutor:
+    """One for each core, in which a seed always tells the same story: sets of words have another order in
+    each process, unless their hashes have the same seed."""
+    os.environ |= {"PYTHONHASHSEED": "0", "PYTHONPATH": os.pathsep.join(sys.path)}
+    return ProcessPoolExecutor(CORES, mp_context=get_context("spawn"))
 
-    Sets of words have another order in each process, unless their hashes have the same seed.
-    """
-    environ = {"PYTHONHASHSEED": "0", "PYTHONPATH": os.pathsep.join(sys.path)}
-    os.environ |= {**os.environ, **environ}
+
+def run_seeds(worlds: Iterable[tuple[int, str]]) -> Iterator[Outcome]:
+    """Live through *worlds*, each a seed and a bug, on every core, in processes of their own; as they end."""
     waiting: set[Future[Outcome]] = set()
-    cores = os.cpu_count() or 1
     rest = iter(worlds)
-    with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
+    with processes() as pool:
         while True:
-            for seed, bug in itertools.islice(rest, AHEAD * cores - len(waiting)):
+            for seed, bug in itertools.islice(rest, AHEAD * CORES - len(waiting)):
                 waiting.add(pool.submit(run_seed, seed, bug))
             if not waiting:
                 return

@@ -1,9 +1,9 @@
 """Bugs that somebody might make, one by one: a simulation that does not find them proves nothing.
 
 Each spoils a port, or a part of a service as its assembly has made it; the product has no switch for any.
-`tests/simulation/test_bugs.py` shows that they are found; to look for more seeds that find one:
+`tests/simulation/test_bugs.py` shows that they are found, `simulation.hunt` by which seeds; to see one bite:
 
-    python -m simulation --bug no-recovery --seeds 100
+    python -m simulation --bug no-recovery --seeds 20
 """
 
 from simulation.bugs.asking import (

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from cloudkit.contracts.events import JobEvent
 from cloudkit.contracts.instance import ComputeInstance, InstanceRef
 from cloudkit.contracts.intents import Intent
+from cloudkit.contracts.notices import Notice
 from cloudkit.contracts.subjects import Addressee
 
 
@@ -137,4 +138,15 @@ class Instances(Protocol):
     async def set_finalizers(self, instance: ComputeInstance, finalizers: Sequence[str]) -> None:
         """Replace the finalizers, if the resource still is as *instance* (uid and
         resourceVersion). Raises `Conflict` or `NotFound`."""
+        ...
+
+
+class Noticeboard(Protocol):
+    """Kubernetes Events about ComputeInstances.
+
+    Every call raises `Unreachable`, `Unanswered` or a `Refused`.
+    """
+
+    async def tell(self, instance: ComputeInstance, notice: Notice) -> None:
+        """Record *notice* about *instance*; told again while the event is kept, it is counted there."""
         ...

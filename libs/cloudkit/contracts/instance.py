@@ -35,8 +35,15 @@ ABANDON_ANNOTATION = f"{GROUP}/abandon-job"
 RETRY_ANNOTATION = f"{GROUP}/retry-requested-at"
 """Any new value: try again what was given up or canceled."""
 MANAGEMENT_ANNOTATION = f"{GROUP}/management-state"
+MANAGED = "managed"
 UNMANAGED = "unmanaged"
 """Its value for an instance that is left alone until it is deleted."""
+PAUSED_ANNOTATION = f"{GROUP}/paused"
+"""``true``: nothing new is started, not even for a deletion; what runs is followed."""
+RESTART_FIELD = "restartRequestedAt"
+"""The field of the spec in which people ask for a restart. It asks for no other machine."""
+LONGEST_RETRY_REQUEST = 64
+"""Characters of `RETRY_ANNOTATION` that count: every job keeps them."""
 LAST_APPLIED_ANNOTATION = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -92,6 +99,7 @@ class ComputeInstanceSpec(msgspec.Struct, frozen=True, kw_only=True, rename="cam
     disk: int | None = None
     template_id: str = msgspec.field(default="", name="templateID")
     template_parameters: str = ""
+    restart_requested_at: datetime | None = None
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -137,6 +145,8 @@ class ComputeInstanceStatus(msgspec.Struct, frozen=True, kw_only=True, rename="c
 
     phase: Phase | None = None
     jobs: tuple[JobRecord, ...] = ()
+    next_retry_at: datetime | None = None
+    last_restarted_at: datetime | None = None
     provision_job: JobSummary | None = None
     deprovision_job: JobSummary | None = None
     launch: Launch | None = None
@@ -202,9 +212,8 @@ class ComputeInstance(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def retry_requested_at(self) -> str:
-        """What people wrote to have a job tried again (its first 64 characters, since every job keeps
-        them); compared for change, never with a clock."""
-        return self.metadata.annotations.get(RETRY_ANNOTATION, "")[:64]
+        """What people wrote to have a job tried again; compared for change, never with a clock."""
+        return self.metadata.annotations.get(RETRY_ANNOTATION, "")[:LONGEST_RETRY_REQUEST]
 
     @property
     def reported_version(self) -> str:
@@ -219,6 +228,15 @@ class ComputeInstance(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def unmanaged(self) -> bool:
         return self.metadata.annotations.get(MANAGEMENT_ANNOTATION, "").lower() == UNMANAGED
+
+    @property
+    def paused(self) -> bool:
+        return self.metadata.annotations.get(PAUSED_ANNOTATION, "").lower() == "true"
+
+    @property
+    def restart_requested_at(self) -> datetime | None:
+        """When people asked for a restart; None if they did not, or wrote no time there."""
+        return read_time(decode(self.spec, dict).get(RESTART_FIELD))
 
     def known_spec(self) -> ComputeInstanceSpec:
         """The known fields of the spec. Raises `Malformed`."""
@@ -253,6 +271,15 @@ def decode(data: bytes | msgspec.Raw, type: type[T]) -> T:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         wanted = getattr(type, "__name__", "message")  # a union of messages has no name
         raise Malformed(f"not a valid {wanted}: {error}") from error
+
+
+def read_time(value: object) -> datetime | None:
+    """*value* if it is a point in time (RFC 3339), else None."""
+    try:
+        time = msgspec.convert(value, datetime)
+    except msgspec.ValidationError:
+        return None
+    return time if time.tzinfo is not None else None
 
 
 def read_instance(data: bytes | msgspec.Raw) -> ComputeInstance:

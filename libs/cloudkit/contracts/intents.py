@@ -39,7 +39,7 @@ class _ToProvider(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Provision(_ToProvider, frozen=True, kw_only=True, tag=True):
-    """Run the provision job with this number.
+    """Run the provision job with this number; it restarts the machine if the spec asks for that.
 
     ``resource`` is what the playbook gets; None if the message would have become too large with it, and
     then ``oversize`` says how large, and ``size_limit`` what fits, in bytes.
@@ -48,6 +48,7 @@ class Provision(_ToProvider, frozen=True, kw_only=True, tag=True):
     config_version: str
     attempt: int
     resource: dict[str, Any] | None
+    restart_requested_at: datetime | None = None
     oversize: int = 0
     size_limit: int = 0
 

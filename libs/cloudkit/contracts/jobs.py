@@ -72,8 +72,8 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
 
     ``timestamp`` is when the record was made, by the clock of the service that made it;
     ``started_at`` and ``finished_at`` are AAP's own words. A job with ``finished_at`` is closed: its
-    record never changes again. ``retry_requested_at`` is what the annotation of that name said when
-    the job was asked for.
+    record never changes again. ``retry_requested_at`` and ``restart_requested_at`` are what the annotation
+    and the field of the spec of these names said when the job was asked for.
     """
 
     type: JobType
@@ -90,6 +90,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     config_version: str = ""
     awaits: str = ""
     retry_requested_at: str = ""
+    restart_requested_at: datetime | None = None
     template: str = ""
     launched_from: int = 0
     reason: str = ""

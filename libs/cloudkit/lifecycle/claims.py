@@ -138,6 +138,7 @@ def first_record(
         provider=provider,
         config_version=intent.config_version if isinstance(intent, Provision) else "",
         retry_requested_at=intent.retry_requested_at,
+        restart_requested_at=intent.restart_requested_at if isinstance(intent, Provision) else None,
     )
 
 

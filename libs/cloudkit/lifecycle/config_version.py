@@ -1,14 +1,15 @@
 """Config versions: a short name for what a spec asks for.
 
-``v1-`` and the first 16 hex digits of the SHA-256 of the spec's canonical JSON (keys sorted, no
-blanks). The prefix names the algorithm: when it changes, what was in sync stays in sync.
+``v1-`` and the first 16 hex digits of the SHA-256 of the spec's canonical JSON (keys sorted, no blanks;
+without the wish for a restart, which asks for no other machine). The prefix names the algorithm: when it
+changes, what was in sync stays in sync.
 """
 
 from hashlib import sha256
 
 import msgspec
 
-from cloudkit.contracts.instance import ComputeInstance, decode
+from cloudkit.contracts.instance import RESTART_FIELD, ComputeInstance, decode
 from cloudkit.contracts.jobs import JobRecord
 
 ALGORITHM = "v1"
@@ -16,7 +17,9 @@ ALGORITHM = "v1"
 
 def config_version(spec: msgspec.Raw) -> str:
     """The version of a raw JSON *spec*. Raises `Malformed`."""
-    canonical = msgspec.json.encode(decode(spec, dict), order="sorted")
+    wanted = decode(spec, dict)
+    wanted.pop(RESTART_FIELD, None)
+    canonical = msgspec.json.encode(wanted, order="sorted")
     return f"{ALGORITHM}-{sha256(canonical).hexdigest()[:16]}"
 
 

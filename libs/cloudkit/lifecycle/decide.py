@@ -19,6 +19,7 @@ from cloudkit.contracts.subjects import ADDRESSEE_OF, Addressee
 from cloudkit.lifecycle.evidence import expires_at, held_by_playbook, shows_success
 from cloudkit.lifecycle.payload import playbook_resource
 from cloudkit.lifecycle.policy import Policy
+from cloudkit.lifecycle.project import project
 from cloudkit.lifecycle.situation import Situation
 
 
@@ -34,12 +35,16 @@ class Write(StrEnum):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """What to do about an instance, and when to look again (None: when it changes)."""
+    """What to do about an instance, and when to look again (None: when it changes).
+
+    ``withdraw``: what was asked for before is not wanted any more.
+    """
 
     because: str
     intents: tuple[tuple[Addressee, Intent], ...] = ()
     wake_at: datetime | None = None
     write: Write | None = None
+    withdraw: bool = False
 
 
 Rule: TypeAlias = Callable[[Situation], Decision | None]
@@ -50,6 +55,7 @@ def decide(instance: ComputeInstance, now: datetime, policy: Policy) -> Decision
     situation = Situation(instance, now, policy)
     decisions = (rule(situation) for rule in RULES)
     first = next(decision for decision in decisions if decision is not None)
+    first = msgspec.structs.replace(first, withdraw=situation.paused or situation.left_alone)
     return _keep_the_status_up_to_date(first, situation)
 
 
@@ -60,7 +66,7 @@ def leave_a_released_instance_alone(s: Situation) -> Decision | None:
 
 
 def leave_an_unmanaged_instance_to_people(s: Situation) -> Decision | None:
-    if s.deleting or not s.instance.unmanaged or s.active is not None:
+    if not s.left_alone or s.active is not None:
         return None
     if s.newest is not None and not s.instance.adopted:
         return None  # It has a machine of ours, which must not be forgotten when it is deleted.
@@ -108,7 +114,7 @@ def fail_what_left_nothing_in_time(s: Situation) -> Decision | None:
 
 def stop_what_runs_before_cleaning_up(s: Situation) -> Decision | None:
     job = s.active
-    if not s.deleting or job is None or job.type is JobType.DEPROVISION:
+    if not s.deleting or s.paused or job is None or job.type is JobType.DEPROVISION:
         return None
     if job.provider is s.provider:
         return _deprovision(s, because=f"it is being deleted while job {job.number} runs")
@@ -156,9 +162,15 @@ def stop_after_the_last_attempt(s: Situation) -> Decision | None:
 
 
 def wait_before_trying_again(s: Situation) -> Decision | None:
-    if s.next_try_at <= s.now:
+    if s.next_try_at is None or s.next_try_at <= s.now:
         return None
     return Decision(because="its job failed: trying again after a while", wake_at=s.next_try_at)
+
+
+def start_nothing_while_it_is_paused(s: Situation) -> Decision | None:
+    if not s.paused or (s.settled and not s.deleting):
+        return None
+    return Decision(because="it is paused: people have a reason")
 
 
 def hold_what_nobody_here_can_remove(s: Situation) -> Decision | None:
@@ -172,15 +184,17 @@ def remove_the_machine(s: Situation) -> Decision | None:
 
 
 def provision_what_the_spec_asks_for(s: Situation) -> Decision | None:
-    if s.in_sync:
+    if s.settled:
         return None
     provision = Provision(
         **_about(s, s.next_number),
         config_version=s.version,
+        restart_requested_at=s.instance.restart_requested_at,
         attempt=s.next_attempt,
         resource=playbook_resource(s.instance, s.version),
     )
-    return _ask(s, provision, because="its spec is not applied yet")
+    wish = "a restart is asked for" if s.in_sync else "its spec is not applied yet"
+    return _ask(s, provision, because=wish)
 
 
 def let_playbooks_remove_what_aap_has_made(s: Situation) -> Decision | None:
@@ -206,6 +220,7 @@ RULES: tuple[Rule, ...] = (
     stop_what_runs_before_cleaning_up,
     wait_for_the_active_job,
     release_after_a_successful_cleanup,
+    start_nothing_while_it_is_paused,
     hold_what_nobody_here_can_remove,
     leave_a_canceled_job_to_people,
     stop_after_the_last_attempt,
@@ -278,8 +293,10 @@ def _to_status_writer(s: Situation) -> tuple[Addressee, Intent]:
 
 
 def _keep_the_status_up_to_date(decision: Decision, s: Situation) -> Decision:
-    """Whatever is decided, the status must not go on telling of an older spec, or of no deletion."""
-    if not s.ours or decision.write is not None or not s.status_is_behind:
+    """Whatever is decided, the status must not tell of an older spec, or what somebody else wrote into it."""
+    if not s.ours or decision.write is not None:
+        return decision
+    if project(s.instance, (), s.now, s.policy) == s.instance.status:
         return decision
     again = s.now + s.policy.repeat_after
     return msgspec.structs.replace(

@@ -19,6 +19,7 @@ from cloudkit.lifecycle.history import ended_unobserved, join, newest, newest_su
 from cloudkit.lifecycle.launches import latest_launch
 from cloudkit.lifecycle.policy import Policy
 from cloudkit.lifecycle.situation import Situation
+from cloudkit.lifecycle.size import fitting
 
 
 def project(
@@ -38,17 +39,20 @@ def project(
         jobs=jobs,
         launch=latest_launch(instance.status.launch, learned, jobs, now),
         reconciled_config_version=_reconciled(instance, jobs),
+        last_restarted_at=_restarted(instance, jobs),
     )
     known = Situation(replace(instance, status=status), now, policy)
-    return replace(
+    status = replace(
         status,
         phase=known.phase,
         provision_job=_summary(newest(jobs, JobType.PROVISION)),
         deprovision_job=_summary(newest(jobs, JobType.DEPROVISION)),
+        next_retry_at=known.next_try_at if known.tries_again else None,
         desired_config_version=known.version,
         observed_generation=instance.metadata.generation,
         conditions=dated(instance, findings(known), now),
     )
+    return fitting(status)
 
 
 def status_patch(before: ComputeInstanceStatus, after: ComputeInstanceStatus) -> dict[str, Any]:
@@ -69,6 +73,13 @@ def _reconciled(instance: ComputeInstance, jobs: tuple[JobRecord, ...]) -> str:
     """The version that the machine has, as far as a job's success shows it."""
     job = newest_success(jobs)
     return instance.status.reconciled_config_version if job is None else applied_version(instance, job)
+
+
+def _restarted(instance: ComputeInstance, jobs: tuple[JobRecord, ...]) -> datetime | None:
+    """The last restart that was asked for and brought about."""
+    job = newest_success(jobs)
+    times = (instance.status.last_restarted_at, job.restart_requested_at if job is not None else None)
+    return max((time for time in times if time is not None), default=None)
 
 
 def _summary(job: JobRecord | None) -> JobSummary | None:

@@ -30,6 +30,16 @@ class Situation:
         return self.instance.deleting
 
     @property
+    def paused(self) -> bool:
+        """Whether people want nothing new to be started."""
+        return self.instance.paused
+
+    @property
+    def left_alone(self) -> bool:
+        """Whether people look after it themselves, until it is to be deleted."""
+        return self.instance.unmanaged and not self.deleting
+
+    @property
     def work(self) -> JobType:
         """What is to be done with the machine."""
         return JobType.DEPROVISION if self.deleting else JobType.PROVISION
@@ -106,12 +116,27 @@ class Situation:
         return applied_version(self.instance, job) == self.version
 
     @cached_property
+    def restart_wanted(self) -> datetime | None:
+        """The restart that people asked for and that no job has brought about yet. What they wrote is
+        compared with what they wrote before, never with a clock."""
+        asked, done = self.instance.restart_requested_at, self.instance.status.last_restarted_at
+        return asked if asked is not None and (done is None or asked > done) else None
+
+    @cached_property
+    def settled(self) -> bool:
+        """Whether the machine is as people want it."""
+        return self.in_sync and self.restart_wanted is None
+
+    @cached_property
     def last_try(self) -> JobRecord | None:
         """The newest job that tried what is to be done now; None when this is something new."""
         job = newest(self.instance.jobs, self.work)
         if job is None or self.instance.retry_requested_at not in ("", job.retry_requested_at):
             return None
-        return job if self.deleting or job.config_version == self.version else None
+        if self.deleting:
+            return job
+        restarts = self.restart_wanted in (None, job.restart_requested_at)
+        return job if restarts and job.config_version == self.version else None
 
     @property
     def next_number(self) -> int:
@@ -136,15 +161,19 @@ class Situation:
         return self.last_try is not None and self.last_try.state is JobState.CANCELED
 
     @property
-    def next_try_at(self) -> datetime:
-        """When the back-off after a failed try is over; not in the future if there is none."""
+    def next_try_at(self) -> datetime | None:
+        """When the back-off after a failed try is, or was, over; None if there is none."""
         job = self.last_try
-        if job is None or not _failed(job):
-            return self.now
-        wait = self.policy.backoff(job.attempt)
-        failed_at = job.timestamp
+        if job is None or not _failed(job) or self.given_up:
+            return None
+        wait = self.policy.backoff(job.attempt, f"{self.instance.metadata.uid}/{job.number}")
         # A clock that was years ahead when it stamped the failure must not make us wait for years.
-        return failed_at + wait if failed_at <= self.now + wait else self.now
+        return job.timestamp + wait if job.timestamp <= self.now + wait else None
+
+    @property
+    def tries_again(self) -> bool:
+        """Whether a failed try is followed by another one without anybody's help."""
+        return self.active is None and not self.paused and not self.left_alone and not self.beyond_reach
 
     @property
     def without_news(self) -> bool:
@@ -157,22 +186,11 @@ class Situation:
         """One word for how the instance stands."""
         if self.deleting:
             return Phase.DELETING
-        if self.in_sync:
+        if self.settled:
             return Phase.READY
         job = self.last_try
         failed = job is not None and job.state in (JobState.FAILED, JobState.CANCELED)
         return Phase.FAILED if failed else Phase.PROGRESSING
-
-    @property
-    def status_is_behind(self) -> bool:
-        """Whether the status does not speak of the resource, and of its jobs, as they are now."""
-        status = self.instance.status
-        return (
-            status.observed_generation != self.instance.metadata.generation
-            or status.phase != self.phase
-            or status.desired_config_version != self.version
-            or (self.in_sync and status.reconciled_config_version != self.version)
-        )
 
 
 def _failed(job: JobRecord) -> bool:

@@ -17,7 +17,7 @@ NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 A_WHILE_AGO = NOW - timedelta(seconds=30)
 LONG_AGO = NOW - timedelta(days=1)
 BOTH = frozenset(Provider)
-POLICY = Policy()
+POLICY = Policy(retry_jitter=0)
 
 A: dict[str, Any] = {"name": "vm", "vcpu": 2}
 B: dict[str, Any] = {"name": "vm", "vcpu": 4}

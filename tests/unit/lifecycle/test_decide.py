@@ -16,7 +16,6 @@ from cloudkit.contracts.instance import (
 from cloudkit.contracts.intents import Deprovision, Intent, Provision, Reconcile
 from cloudkit.contracts.jobs import JobState, Provider
 from cloudkit.lifecycle.decide import Decision, decide
-from cloudkit.lifecycle.policy import Policy
 from unit.lifecycle.specimens import (
     BOTH,
     LONG_AGO,
@@ -35,6 +34,7 @@ RUNNING, FAILED, CANCELED, UNKNOWN = JobState.RUNNING, JobState.FAILED, JobState
 MINUTE = timedelta(minutes=1)
 ASKED_AGAIN = {RETRY_ANNOTATION: "2026-01-02"}
 UNMANAGED = {MANAGEMENT_ANNOTATION: "Unmanaged"}
+POLICY_OF_BOTH = replace(POLICY, providers=BOTH)
 ON_EDA = {PROVIDER_ANNOTATION: "eda"}
 HELD = (FINALIZER, PLAYBOOK_FINALIZERS[0])
 """By us, and by a playbook that has made something."""
@@ -296,19 +296,22 @@ CASES: dict[str, tuple[ComputeInstance, Expected]] = {
         ("Deprovision 12 attempt 2 to aap",),
     ),
     "the annotation of an instance chooses its provider": (
-        reported(instance(annotations=ON_EDA)),
+        reported(instance(annotations=ON_EDA), POLICY_OF_BOTH),
         ("Provision 1 attempt 1 to eda",),
     ),
     "an annotation that names nobody chooses nothing": (
-        reported(instance(annotations={PROVIDER_ANNOTATION: "aws"})),
+        reported(instance(annotations={PROVIDER_ANNOTATION: "aws"}), POLICY_OF_BOTH),
         ("Provision 1 attempt 1 to aap",),
     ),
     "a provider switched before the deletion cleans up, and the other is asked for nothing": (
-        reported(instance(provision(), deleting=True, annotations=ON_EDA, finalizers=HELD)),
+        reported(instance(provision(), deleting=True, annotations=ON_EDA, finalizers=HELD), POLICY_OF_BOTH),
         ("Deprovision 2 attempt 1 to eda",),
     ),
     "a provider switched while a job runs is canceled by the one that runs it": (
-        reported(instance(provision(state=RUNNING), deleting=True, annotations=ON_EDA, finalizers=HELD)),
+        reported(
+            instance(provision(state=RUNNING), deleting=True, annotations=ON_EDA, finalizers=HELD),
+            POLICY_OF_BOTH,
+        ),
         ("Cancel 1 to aap",),
     ),
     "records of another controller are counted on from": (
@@ -382,7 +385,7 @@ def _name(intent: Intent) -> str:
 
 @pytest.mark.parametrize(("subject", "expected"), CASES.values(), ids=CASES)
 def test_what_is_decided(subject: ComputeInstance, expected: Expected) -> None:
-    decision = decide(subject, NOW, Policy(providers=BOTH))
+    decision = decide(subject, NOW, POLICY_OF_BOTH)
     assert told(decision) == expected, decision.because
 
 

@@ -116,6 +116,7 @@ def test_the_rules_stand_in_this_order() -> None:
         "stop_what_runs_before_cleaning_up",
         "wait_for_the_active_job",
         "release_after_a_successful_cleanup",
+        "start_nothing_while_it_is_paused",
         "hold_what_nobody_here_can_remove",
         "leave_a_canceled_job_to_people",
         "stop_after_the_last_attempt",

@@ -3,19 +3,32 @@
 import ast
 import inspect
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from cloudkit.contracts.instance import (
     ABANDON_ANNOTATION,
     MANAGEMENT_ANNOTATION,
+    PAUSED_ANNOTATION,
     RECONCILED_ANNOTATION,
     RETRY_ANNOTATION,
     UNMANAGED,
     Phase,
 )
-from cloudkit.lifecycle import claims, conditions, evidence, launches, observe
+from cloudkit.lifecycle import (
+    claims,
+    conditions,
+    evidence,
+    finding,
+    launches,
+    mistakes,
+    observe,
+    outlook,
+    work,
+)
 from cloudkit.lifecycle.decide import RULES
 
 PAGE = (Path(__file__).parents[3] / "docs" / "lifecycle.md").read_text()
@@ -25,13 +38,26 @@ ROWS = re.findall(r"^\| (?:\d+ \| )?`(\w+)` \|", PAGE, re.MULTILINE)
 def reasons() -> set[str]:
     """Every reason that the code gives by itself: the third word of each finding, and the constants."""
     found = {launches.LAUNCH_UNCONFIRMED, launches.DELAYED, claims.PURGED}
-    found |= {observe.CANCELED, observe.CANCEL_FORBIDDEN}
-    found |= {*evidence.TEXTS, conditions.AWAITING_PLAYBOOK, conditions.NO_PLAYBOOK_FINALIZER}
-    for node in ast.walk(ast.parse(inspect.getsource(conditions))):
+    found |= {observe.CANCELED, observe.CANCEL_FORBIDDEN, *evidence.TEXTS}
+    for module in (conditions, work, outlook, mistakes):
+        found |= {*_words_of_findings(module), *_constants(module)}
+    return found - NO_REASONS
+
+
+NO_REASONS = {*finding.OURS - {"Provisioned", "Deprovisioned"}, *("True", "False", "Unknown")}
+
+
+def _words_of_findings(module: ModuleType) -> Iterator[str]:
+    for node in ast.walk(ast.parse(inspect.getsource(module))):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Finding":
-            words = [word.value for word in ast.walk(node.args[2]) if isinstance(word, ast.Constant)]
-            found.update(str(word) for word in words)
-    return found
+            words = (word.value for word in ast.walk(node.args[2]) if isinstance(word, ast.Constant))
+            yield from (word for word in words if isinstance(word, str))
+
+
+def _constants(module: ModuleType) -> Iterator[str]:
+    for name, value in vars(module).items():
+        if name.isupper() and isinstance(value, str) and re.fullmatch("([A-Z][a-z]+)+", value):
+            yield value
 
 
 def test_the_rules_stand_on_the_page_in_their_order() -> None:
@@ -46,7 +72,7 @@ def test_every_phase_stands_on_the_page(phase: Phase) -> None:
 
 def test_the_conditions_and_reasons_of_the_code_and_of_the_page_are_the_same() -> None:
     rules = {rule.__name__ for rule in RULES}
-    assert set(ROWS) == rules | {phase.value for phase in Phase} | set(conditions.OURS) | reasons()
+    assert set(ROWS) == rules | {phase.value for phase in Phase} | set(finding.OURS) | reasons()
 
 
 def test_the_reasons_of_the_code_are_found() -> None:
@@ -58,6 +84,7 @@ def test_the_reasons_of_the_code_are_found() -> None:
     [
         RETRY_ANNOTATION,
         ABANDON_ANNOTATION,
+        PAUSED_ANNOTATION,
         RECONCILED_ANNOTATION,
         f"{MANAGEMENT_ANNOTATION}: {UNMANAGED}",
     ],

@@ -22,6 +22,7 @@ from unit.lifecycle.specimens import (
     BOTH,
     LONG_AGO,
     NOW,
+    POLICY,
     A,
     B,
     deprovision,
@@ -33,9 +34,9 @@ from unit.lifecycle.specimens import (
     version,
 )
 
-EDA = Policy(provider=Provider.EDA, providers=frozenset({Provider.EDA}))
+EDA = replace(POLICY, provider=Provider.EDA, providers=frozenset({Provider.EDA}))
 EDA_AND_AAP = replace(EDA, providers=BOTH)
-AAP = Policy()
+AAP = POLICY
 UNKNOWN, FAILED, SUCCEEDED, RUNNING = JobState.UNKNOWN, JobState.FAILED, JobState.SUCCEEDED, JobState.RUNNING
 MINUTE = timedelta(minutes=1)
 HELD = (FINALIZER, PLAYBOOK_FINALIZERS[0])

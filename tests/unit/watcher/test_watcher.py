@@ -358,7 +358,8 @@ class StoppedWallClock(ManualClock):
 async def test_a_wall_clock_that_stands_still_makes_no_busy_loop() -> None:
     world = World(StoppedWallClock())
     vm = world.create("vm")
-    almost_over = world.clock.now() - world.policy.retry_base + timedelta(milliseconds=1)
+    wait = world.policy.backoff(1, f"{vm.metadata.uid}/1")
+    almost_over = world.clock.now() - wait + timedelta(milliseconds=1)
     failed = JobRecord(
         type=JobType.PROVISION,
         state=JobState.FAILED,

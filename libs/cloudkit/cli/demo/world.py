@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from cloudkit.contracts.instance import PLAYBOOK_FINALIZERS, ComputeInstance, Phase
 from cloudkit.contracts.jobs import JobState
-from cloudkit.lifecycle.conditions import AWAITING_PLAYBOOK
+from cloudkit.lifecycle.work import AWAITING_PLAYBOOK
 from sandbox.instances import Instances
 
 LOOK_EVERY = 0.2

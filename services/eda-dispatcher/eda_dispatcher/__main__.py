@@ -1,13 +1,11 @@
 """Run eda-dispatcher."""
 
-import ssl
-
 import httpx
 
-from cloudkit.contracts.errors import Misconfigured
 from cloudkit.contracts.jobs import JobType
 from cloudkit.runtime.delivery import deliver
 from cloudkit.runtime.service import Shell, run_service
+from cloudkit.runtime.tls import trust
 from cloudkit.runtime.wiring import open_bus
 from eda_dispatcher.assembly import Surroundings, assemble
 from eda_dispatcher.settings import Settings
@@ -38,20 +36,9 @@ def open_client(settings: Settings) -> httpx.AsyncClient:
         headers=headers,
         timeout=httpx.Timeout(settings.request_timeout),
         limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-        verify=_trust(settings),
+        verify=trust(settings.certificates, insecure=settings.insecure_skip_verify),
         trust_env=False,
     )
-
-
-def _trust(settings: Settings) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=settings.certificates)
-    except OSError as error:
-        raise Misconfigured(f"SSL_CERT_FILE cannot be used: {error}") from error
-    if settings.insecure_skip_verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from cloudkit.contracts.events import JobEventName
 from cloudkit.contracts.intents import Deprovision
@@ -20,7 +21,7 @@ UNKNOWN = JobState.UNKNOWN
 def sent(ago: timedelta, number: int = 1, **fields: object) -> JobRecord:
     """A provision job whose webhook was sent *ago*, as it stood then."""
     usual = {"timestamp": NOW - ago, "provider": Provider.EDA, "job_id": eda_job_id(number)}
-    return provision(number, **{"state": UNKNOWN, **usual, **fields})
+    return replace(provision(number, UNKNOWN), **{**usual, **fields})
 
 
 LEFT: dict[str, tuple[tuple[JobRecord, ...], timedelta]] = {

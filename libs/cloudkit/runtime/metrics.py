@@ -63,3 +63,9 @@ ORPHANED_JOBS = Counter(
     "cloudkit_orphaned_jobs_total",
     "Jobs whose instance is gone and whose machine nobody removed: a person has to look.",
 )
+
+EDA_JOBS = Counter(
+    "cloudkit_eda_jobs_total",
+    "Jobs of EDA that ended, by how: succeeded, failed (left nothing in time), or abandoned (nobody waits).",
+    ["type", "outcome"],
+)

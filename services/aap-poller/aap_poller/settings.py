@@ -105,8 +105,8 @@ class Settings(ProviderSettings, TemplateSettings):
             raise Misconfigured(*problems)
 
     def _problems(self) -> Iterator[str]:
-        if not API_PATH.search(urlsplit(self.aap_url).path):
-            path = urlsplit(self.aap_url).path
+        path = urlsplit(self.aap_url).path.rstrip("/")
+        if not API_PATH.search(path):
             yield f"CLOUDKIT_AAP_URL must end with /api/controller; its path is '{path}'"
         if self.aap_token and self.aap_token_file:
             yield "exactly one of CLOUDKIT_AAP_TOKEN and CLOUDKIT_AAP_TOKEN_FILE must be set"

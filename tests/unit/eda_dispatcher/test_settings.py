@@ -26,6 +26,13 @@ def test_a_url_must_be_one() -> None:
         read_settings(Settings, environ)
 
 
+@pytest.mark.parametrize("path", ["/create-compute-instance", "/external_event_stream/1/post/"])
+def test_a_url_keeps_its_last_slash_or_has_none(path: str) -> None:
+    """An event stream of AAP has one, and redirects what comes without."""
+    environ = ENVIRON | {"CLOUDKIT_COMPUTE_INSTANCE_PROVISION_WEBHOOK": f"https://aap{path}"}
+    assert read_settings(Settings, environ).provision_webhook == f"https://aap{path}"
+
+
 def test_secrets_do_not_show() -> None:
     environ = ENVIRON | {"CLOUDKIT_EDA_TOKEN": "t0ken", "CLOUDKIT_EDA_HMAC_SECRET": "s3cret"}
     shown = repr(read_settings(Settings, environ))

@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 import httpx
 
 from aap_poller.aap_time import AapTime
-from aap_poller.credentials import Bearer, Credentials, FixedToken, TokenFile
 from aap_poller.gate import GatedExchange
 from aap_poller.http_controller import HttpController
 from aap_poller.limiter import Limiter
 from aap_poller.presence import Presence
 from aap_poller.settings import Settings
 from cloudkit.contracts.errors import Misconfigured
+from cloudkit.runtime.credentials import Bearer, Credentials, FixedToken, TokenFile
 from cloudkit.runtime.ports import Clock
 from cloudkit.runtime.tls import trust
 
@@ -54,7 +54,9 @@ async def open_aap(
 
 def credentials_of(settings: Settings) -> Credentials:
     """What the settings name. Raises `Misconfigured` if it is a file that cannot be used."""
-    return TokenFile(settings.aap_token_file) if settings.aap_token_file else FixedToken(settings.aap_token)
+    if settings.aap_token_file:
+        return TokenFile(settings.aap_token_file, setting="CLOUDKIT_AAP_TOKEN_FILE")
+    return FixedToken(settings.aap_token)
 
 
 def open_client(settings: Settings, credentials: Credentials, connections: int) -> httpx.AsyncClient:

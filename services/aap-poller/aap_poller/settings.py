@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from aap_poller.template_settings import TemplateSettings
 from cloudkit.contracts.errors import Misconfigured
+from cloudkit.runtime.credentials import TOKEN
 from cloudkit.runtime.settings import (
     ProviderSettings,
     Secret,
@@ -25,8 +26,6 @@ from cloudkit.runtime.settings import (
 API_PATH = re.compile(r"/api(/[^/]+)*$")
 """Behind the platform gateway ``/api/controller``; of older installations ``/api``; with or without
 ``/v2``."""
-TOKEN = re.compile(r"[!-~]+")
-"""What a header can carry."""
 
 
 @dataclass(frozen=True, kw_only=True)

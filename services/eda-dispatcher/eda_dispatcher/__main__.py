@@ -1,13 +1,11 @@
 """Run eda-dispatcher."""
 
-import httpx
-
 from cloudkit.contracts.jobs import JobType
 from cloudkit.runtime.delivery import deliver
 from cloudkit.runtime.service import Shell, run_service
-from cloudkit.runtime.tls import trust
 from cloudkit.runtime.wiring import open_bus
 from eda_dispatcher.assembly import Surroundings, assemble
+from eda_dispatcher.connections import open_client
 from eda_dispatcher.settings import Settings
 from eda_dispatcher.webhooks import HttpWebhooks
 
@@ -26,19 +24,6 @@ async def build(settings: Settings, shell: Shell) -> None:
     )
     for subscription in assemble(settings, around):
         shell.spawn(subscription.durable, deliver(bus, subscription, stopping=shell.stopping))
-
-
-def open_client(settings: Settings) -> httpx.AsyncClient:
-    """A client of EDA. It follows no redirects: they would turn a webhook into a GET."""
-    headers = {"Authorization": f"Bearer {settings.token.reveal()}"} if settings.token else {}
-    connections = settings.webhooks_at_once
-    return httpx.AsyncClient(
-        headers=headers,
-        timeout=httpx.Timeout(settings.request_timeout),
-        limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-        verify=trust(settings.certificates, insecure=settings.insecure_skip_verify),
-        trust_env=False,
-    )
 
 
 def main() -> None:

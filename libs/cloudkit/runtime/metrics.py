@@ -56,7 +56,7 @@ DECISIONS = Counter(
 )
 STATUS_WRITES = Counter(
     "cloudkit_status_writes_total",
-    "Writes to instances: status, adopt, release; by how they ended: written, or the kind of error.",
+    "Writes to instances: status, adopt, mark, release; by how they ended: written, or the kind of error.",
     ["write", "result"],
 )
 ORPHANED_JOBS = Counter(

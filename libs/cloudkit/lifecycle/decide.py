@@ -143,6 +143,14 @@ def release_after_a_successful_cleanup(s: Situation) -> Decision | None:
     return _reconcile(s, because="its machine is gone", write=Write.RELEASE)
 
 
+def let_playbooks_remove_what_aap_has_made(s: Situation) -> Decision | None:
+    if s.provider is not Provider.EDA or not s.only_aap_can_remove:
+        return None
+    return _reconcile(
+        s, because="no playbook's finalizer is on it: EDA could not remove it", write=Write.MARK
+    )
+
+
 def leave_a_canceled_job_to_people(s: Situation) -> Decision | None:
     if not s.canceled:
         return None
@@ -183,14 +191,6 @@ def provision_what_the_spec_asks_for(s: Situation) -> Decision | None:
     return _ask(s, provision, because="its spec is not applied yet")
 
 
-def let_playbooks_remove_what_aap_has_made(s: Situation) -> Decision | None:
-    if s.provider is not Provider.EDA or not s.only_aap_can_remove:
-        return None
-    return _reconcile(
-        s, because="no playbook's finalizer is on it: EDA could not remove it", write=Write.MARK
-    )
-
-
 def leave_a_settled_instance_alone(_: Situation) -> Decision | None:
     return Decision(because="its spec is applied")
 
@@ -207,12 +207,12 @@ RULES: tuple[Rule, ...] = (
     wait_for_the_active_job,
     release_after_a_successful_cleanup,
     hold_what_nobody_here_can_remove,
+    let_playbooks_remove_what_aap_has_made,
     leave_a_canceled_job_to_people,
     stop_after_the_last_attempt,
     wait_before_trying_again,
     remove_the_machine,
     provision_what_the_spec_asks_for,
-    let_playbooks_remove_what_aap_has_made,
     leave_a_settled_instance_alone,
 )
 

@@ -117,11 +117,11 @@ def test_the_rules_stand_in_this_order() -> None:
         "wait_for_the_active_job",
         "release_after_a_successful_cleanup",
         "hold_what_nobody_here_can_remove",
+        "let_playbooks_remove_what_aap_has_made",
         "leave_a_canceled_job_to_people",
         "stop_after_the_last_attempt",
         "wait_before_trying_again",
         "remove_the_machine",
         "provision_what_the_spec_asks_for",
-        "let_playbooks_remove_what_aap_has_made",
         "leave_a_settled_instance_alone",
     ]

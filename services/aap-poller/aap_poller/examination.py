@@ -2,10 +2,10 @@
 
 ::
 
-    a list fails ─► does an empty one? ─── yes ─► it is AAP
-                    does it again? ─────── no ──► it was a moment's
-                    half of its ids, half of that … ─► one id
-                    fails alone, and its own page is there? ─► it is that job
+    a list fails ─► does an empty one fail too? ── yes ─► it is AAP
+                    does it fail again? ────────── no ──► it was but a moment
+                    half of its ids, half of that … ────► one id
+                    fails that alone, and is its own page there? ─► it is that job
 
 Whether a half fails tells about the other one: the job is the first that makes a range of ids fail. Three
 failures in a row may also be an AAP that went away meanwhile, so an empty list is asked for again then.
@@ -83,8 +83,8 @@ async def own_page(exchange: Exchange, reader: Reader, kind: JobKind, id: int) -
 
 
 class Bisection:
-    """One search for the first id that makes *question* fail. It takes two requests for each binary digit
-    of an id, at most."""
+    """One search for the first id that makes *question* fail. It takes two or three requests for each binary
+    digit of an id, at most."""
 
     def __init__(self, exchange: Exchange, question: Question) -> None:
         self._exchange = exchange

@@ -53,8 +53,9 @@ class Lists:
     async def page(
         self, question: Question, size: int, fits: Callable[[Row], bool], *, often: bool = False
     ) -> Listed:
-        """The first *size* rows that answer *question*, by id, as `fits` knows them; all are as AAP has them
-        now. A job that breaks lists may be left out now and then of what is asked *often*.
+        """The page of *size* rows at most with which AAP answers *question*; by id, with those jobs between
+        that break lists, as far as one of them *fits*. Of what is asked *often* such a job may be missing at
+        times.
 
         Raises what `Exchange.send` raises; a row that cannot be read is no error.
         """
@@ -88,7 +89,8 @@ class Lists:
                 if suspect.row is not None and not suspect.row.active:
                     rows.append(suspect.row)
                 continue
-            suspect.looked_at = self._clock.monotonic()
+            if often:
+                suspect.looked_at = self._clock.monotonic()
             try:
                 suspect.row = await own_page(self._exchange, self._reader, kind, id)
             except NotFound:

@@ -27,7 +27,8 @@ WHAT_TO_DO = "delete this job in AAP once it has ended; until then it is asked f
 
 @dataclass
 class Suspect:
-    """A job that lists leave out: when to try to list it again, and what its own page said and when."""
+    """A job that lists leave out: when to try to list it again, what its own page said last, and when that
+    was looked at for a list that is asked for often."""
 
     try_again_at: float
     row: Row | None = None
@@ -51,8 +52,7 @@ class Unlistable:
 
     def add(self, kind: JobKind, id: int, row: Row | None) -> None:
         """*id* is such a job; *row* is what its own page said, if that can be read."""
-        now = self._clock.monotonic()
-        self._known[kind][id] = Suspect(now + TRY_AGAIN_AFTER, row, now)
+        self._known[kind][id] = Suspect(self._clock.monotonic() + TRY_AGAIN_AFTER, row)
         self._count()
         log.warning("a job breaks the lists of AAP", job_id=str(id), kind=kind, what_to_do=WHAT_TO_DO)
 

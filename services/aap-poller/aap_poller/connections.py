@@ -49,6 +49,7 @@ async def open_aap(
         yield HttpController(
             GatedExchange(questions, within=within, presence=presence, limiter=limiter),
             GatedExchange(launches, within=within, presence=presence, limiter=Limiter(clock, 0)),
+            clock,
         )
 
 

@@ -72,8 +72,8 @@ CELLS = {
     "EDA removes what AAP made, once a playbook's finalizer marks it": Cell(
         AAP, "succeeded", EDA, (SUCCEEDED, CLEARED)
     ),
-    "AAP removes what its failed job left, since EDA would leave no trace of it": Cell(
-        AAP, "failed", EDA, (FAILED, REMOVED)
+    "EDA removes what AAP's failed job left, once a playbook's finalizer marks it": Cell(
+        AAP, "failed", EDA, (FAILED, CLEARED)
     ),
     "a playbook that waits in AAP is given up, and EDA has nothing to remove": Cell(
         EDA, "pending", EDA, (ABANDONED, CLEARED), ("provision",)
@@ -107,7 +107,7 @@ async def _is_removed(cell: Cell, vm: Vm) -> None:
     await REACHED[cell.made_by, cell.state](vm)
     if cell.made_by is not cell.removed_by:
         await vm.annotate(provisioning_provider=cell.removed_by)
-    if (cell.made_by, cell.state, cell.removed_by) == (AAP, "succeeded", EDA):
+    if (cell.made_by, cell.removed_by) == (AAP, EDA) and cell.state in ("succeeded", "failed"):
         await vm.until(is_held_by_a_playbook)
     await vm.delete()
     await vm.until_gone(within=PATIENCE)

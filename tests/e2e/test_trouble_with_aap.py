@@ -8,11 +8,13 @@ import pytest
 from cloudkit.contracts.jobs import JobState
 from e2e.states import condition, is_ready, provision_is, says
 from e2e.world import SHORT_JOBS, World, open_world, plan
-from sandbox.aap.faults import Fault, login_page, proxy_error, too_many_requests
+from sandbox.aap.audit import AuditEvent
+from sandbox.aap.faults import Fault, FaultKind, login_page, proxy_error, too_many_requests
 from sandbox.aap.playbooks import Rule
 
 ALWAYS = None
 AWAY = "cloudkit_aap_circuit_open"
+UNLISTABLE = "cloudkit_aap_unlistable_jobs"
 PAUSED = "cloudkit_aap_paused_until_timestamp_seconds"
 TROUBLES = {
     "a proxy that finds nobody behind it": (proxy_error(502, "Bad Gateway", times=ALWAYS), AWAY, "502"),
@@ -46,6 +48,37 @@ async def test_a_job_that_runs_meanwhile_is_followed_to_its_end(world: World) ->
     await world.aap.add_faults(proxy_error(504, "Gateway Time-out", times=4))
     await vm.until(is_ready)
     assert await vm.launches() == ["provision"]
+
+
+async def test_a_job_that_breaks_the_lists_of_aap_goes_its_way_and_so_do_all_others(world: World) -> None:
+    await world.aap.add_rules(Rule(name="long-*", seconds=1))
+    broken, other = await world.create("long"), await world.create("long")
+    for vm in (broken, other):
+        await vm.until(provision_is(JobState.RUNNING))
+    (bad,) = await world.audit(broken.ref, AuditEvent.LAUNCH)
+    await world.aap.mark(bad.job, breaks_lists=True)
+    await world.eventually(lambda: _is_more(world, UNLISTABLE, 0), "the poller found it")
+    for vm in (broken, other):
+        await vm.until(is_ready)
+        await vm.delete()
+    for vm in (broken, other):
+        await vm.until_gone()
+        assert await vm.launches() == ["provision", "deprovision"]
+    assert await _counted(world, AWAY) == 0
+    await world.aap.mark(bad.job)  # others use this world too
+
+
+async def test_a_launch_whose_answer_was_lost_is_found_though_its_job_breaks_lists(world: World) -> None:
+    await world.aap.add_rules(Rule(name="lost-*", seconds=1))
+    await world.aap.add_faults(Fault(kind=FaultKind.DROP_AFTER, method="POST", path="/launch/$"))
+    vm = await world.create("lost")
+    await vm.until_launched(1)
+    (lost,) = await world.audit(vm.ref, AuditEvent.LAUNCH)
+    await world.aap.mark(lost.job, breaks_lists=True)
+    ready = await vm.until(is_ready)
+    assert [job.job_id for job in ready.status.jobs] == [str(lost.job)]
+    assert await vm.launches() == ["provision"]
+    await world.aap.mark(lost.job)
 
 
 async def test_a_token_that_is_rotated_in_its_file_needs_no_restart(tmp_path: Path) -> None:

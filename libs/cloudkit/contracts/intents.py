@@ -23,10 +23,9 @@ class _ToProvider(msgspec.Struct, frozen=True, kw_only=True):
     """What every intent to a provider carries.
 
     ``born`` is the resource's creation time, and ``age`` how old (seconds) it was when this was asked, by the
-    clock of Kubernetes alone; 0 if nobody could tell. ``newest`` is
-    the newest job that the resource shows: the record to start from when the log has none; ``launch``
-    is what it says of one that has not become a job.
-    ``retry_requested_at`` is what the annotation of that name says.
+    clock of Kubernetes alone; 0 if nobody could tell. ``newest`` is the newest job that the resource shows:
+    the record to start from when the log has none; ``launch`` is what it says of one that has not become a
+    job. ``retry_requested_at`` is what the annotation of that name says.
     """
 
     instance: InstanceRef

@@ -149,6 +149,20 @@ def release_after_a_successful_cleanup(s: Situation) -> Decision | None:
     return _reconcile(s, because="its machine is gone", write=Write.RELEASE)
 
 
+def let_playbooks_remove_what_aap_has_made(s: Situation) -> Decision | None:
+    if s.provider is not Provider.EDA or not s.only_aap_can_remove:
+        return None
+    return _reconcile(
+        s, because="no playbook's finalizer is on it: EDA could not remove it", write=Write.MARK
+    )
+
+
+def start_nothing_while_it_is_paused(s: Situation) -> Decision | None:
+    if not s.paused or (s.settled and not s.deleting):
+        return None
+    return Decision(because="it is paused: people have a reason")
+
+
 def leave_a_canceled_job_to_people(s: Situation) -> Decision | None:
     if not s.canceled:
         return None
@@ -165,12 +179,6 @@ def wait_before_trying_again(s: Situation) -> Decision | None:
     if s.next_try_at is None or s.next_try_at <= s.now:
         return None
     return Decision(because="its job failed: trying again after a while", wake_at=s.next_try_at)
-
-
-def start_nothing_while_it_is_paused(s: Situation) -> Decision | None:
-    if not s.paused or (s.settled and not s.deleting):
-        return None
-    return Decision(because="it is paused: people have a reason")
 
 
 def hold_what_nobody_here_can_remove(s: Situation) -> Decision | None:
@@ -197,14 +205,6 @@ def provision_what_the_spec_asks_for(s: Situation) -> Decision | None:
     return _ask(s, provision, because=wish)
 
 
-def let_playbooks_remove_what_aap_has_made(s: Situation) -> Decision | None:
-    if s.provider is not Provider.EDA or not s.only_aap_can_remove:
-        return None
-    return _reconcile(
-        s, because="no playbook's finalizer is on it: EDA could not remove it", write=Write.MARK
-    )
-
-
 def leave_a_settled_instance_alone(_: Situation) -> Decision | None:
     return Decision(because="its spec is applied")
 
@@ -220,14 +220,14 @@ RULES: tuple[Rule, ...] = (
     stop_what_runs_before_cleaning_up,
     wait_for_the_active_job,
     release_after_a_successful_cleanup,
-    start_nothing_while_it_is_paused,
     hold_what_nobody_here_can_remove,
+    let_playbooks_remove_what_aap_has_made,
+    start_nothing_while_it_is_paused,
     leave_a_canceled_job_to_people,
     stop_after_the_last_attempt,
     wait_before_trying_again,
     remove_the_machine,
     provision_what_the_spec_asks_for,
-    let_playbooks_remove_what_aap_has_made,
     leave_a_settled_instance_alone,
 )
 

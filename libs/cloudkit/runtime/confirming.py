@@ -14,6 +14,7 @@ from cloudkit.lifecycle.claims import lacks
 from cloudkit.lifecycle.evidence import OUTCOMES, over
 from cloudkit.runtime import log_lines
 from cloudkit.runtime.answers import DONE, Answer, Later, Never
+from cloudkit.runtime.metrics import EDA_JOBS
 from cloudkit.runtime.ports import Clock, Intents, JobLog
 
 CONFLICT_AGAIN_AFTER = 0.5
@@ -24,7 +25,7 @@ log = structlog.get_logger(__name__)
 async def confirm(intent: Confirm, log: JobLog, intents: Intents, clock: Clock) -> Answer:
     """Close the job of *intent*, unless the log knows better: then the resource has to catch up.
 
-    Raises what the bus raises.
+    It is counted once, by whoever wrote it down. Raises what the bus raises.
     """
     if intent.outcome not in OUTCOMES:
         return Never(f"a job of EDA is never over as {intent.outcome}")
@@ -38,6 +39,7 @@ async def confirm(intent: Confirm, log: JobLog, intents: Intents, clock: Clock) 
         await log.append(ended, at)
     except Conflict as conflict:
         return Later(CONFLICT_AGAIN_AFTER, conflict.message)
+    EDA_JOBS.labels(ended.job.type, ended.event).inc()
     log_lines.changed(ended)
     return DONE
 

@@ -1,5 +1,7 @@
 """What the process depends on, and whether it is there: the truth behind ``/readyz``."""
 
+from collections.abc import Callable
+
 
 class Health:
     """The parts that must be up before this process is ready.
@@ -8,20 +10,24 @@ class Health:
     """
 
     def __init__(self) -> None:
-        self._parts: dict[str, str] = {}
+        self._parts: dict[str, Callable[[], str]] = {}
 
     def up(self, part: str) -> None:
         """*part* does its work."""
-        self._parts[part] = ""
+        self.ask(part, lambda: "")
 
     def down(self, part: str, because: str) -> None:
         """*part* is missing; *because* is for the person who asks."""
-        self._parts[part] = because
+        self.ask(part, lambda: because)
+
+    def ask(self, part: str, trouble: Callable[[], str]) -> None:
+        """*part* is what *trouble* says whenever somebody asks: why it is missing, or nothing."""
+        self._parts[part] = trouble
 
     @property
     def ready(self) -> bool:
-        return bool(self._parts) and not any(self._parts.values())
+        return bool(self._parts) and not any(trouble() for trouble in self._parts.values())
 
     def parts(self) -> dict[str, str]:
         """Each part, with what is wrong with it or "ok"."""
-        return {part: because or "ok" for part, because in self._parts.items()}
+        return {part: trouble() or "ok" for part, trouble in self._parts.items()}

@@ -56,10 +56,16 @@ DECISIONS = Counter(
 )
 STATUS_WRITES = Counter(
     "cloudkit_status_writes_total",
-    "Writes to instances: status, adopt, release; by how they ended: written, or the kind of error.",
+    "Writes to instances: status, adopt, mark, release; by how they ended: written, or the kind of error.",
     ["write", "result"],
 )
 ORPHANED_JOBS = Counter(
     "cloudkit_orphaned_jobs_total",
     "Jobs whose instance is gone and whose machine nobody removed: a person has to look.",
+)
+
+EDA_JOBS = Counter(
+    "cloudkit_eda_jobs_total",
+    "Jobs of EDA that ended, by how: succeeded, failed (left nothing in time), or abandoned (nobody waits).",
+    ["type", "outcome"],
 )

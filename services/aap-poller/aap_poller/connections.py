@@ -5,7 +5,6 @@ in a company's cluster. Certificates are checked, against the CAs of the system 
 Redirects are not followed: they would turn a launch into a GET.
 """
 
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
@@ -13,14 +12,15 @@ from urllib.parse import urlsplit
 import httpx
 
 from aap_poller.aap_time import AapTime
-from aap_poller.credentials import Bearer, Credentials, FixedToken, TokenFile
 from aap_poller.gate import GatedExchange
 from aap_poller.http_controller import HttpController
 from aap_poller.limiter import Limiter
 from aap_poller.presence import Presence
 from aap_poller.settings import Settings
 from cloudkit.contracts.errors import Misconfigured
+from cloudkit.runtime.credentials import Bearer, Credentials, FixedToken, TokenFile
 from cloudkit.runtime.ports import Clock
+from cloudkit.runtime.tls import trust
 
 CONNECT_TIMEOUT = 5.0
 QUESTIONS_AT_ONCE = 20
@@ -49,16 +49,20 @@ async def open_aap(
         yield HttpController(
             GatedExchange(questions, within=within, presence=presence, limiter=limiter),
             GatedExchange(launches, within=within, presence=presence, limiter=Limiter(clock, 0)),
+            clock,
         )
 
 
 def credentials_of(settings: Settings) -> Credentials:
     """What the settings name. Raises `Misconfigured` if it is a file that cannot be used."""
-    return TokenFile(settings.aap_token_file) if settings.aap_token_file else FixedToken(settings.aap_token)
+    if settings.aap_token_file:
+        return TokenFile(settings.aap_token_file, setting="CLOUDKIT_AAP_TOKEN_FILE")
+    return FixedToken(settings.aap_token)
 
 
 def open_client(settings: Settings, credentials: Credentials, connections: int) -> httpx.AsyncClient:
     """A client of AAP's API at the settings' URL, which may end with ``/v2`` or not."""
+    https = urlsplit(settings.aap_url).scheme == "https"
     timeout, connect = settings.request_timeout, min(CONNECT_TIMEOUT, settings.request_timeout)
     try:
         return httpx.AsyncClient(
@@ -69,21 +73,10 @@ def open_client(settings: Settings, credentials: Credentials, connections: int) 
             limits=httpx.Limits(
                 max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=KEPT_OPEN
             ),
-            verify=_trust(settings) if urlsplit(settings.aap_url).scheme == "https" else False,
+            verify=https and trust(settings.certificates, insecure=settings.insecure_skip_verify),
             follow_redirects=False,
             trust_env=True,
         )
     except (ImportError, ValueError, httpx.InvalidURL) as error:
         # The text of the error may hold the password of the proxy.
         raise Misconfigured("HTTP_PROXY, HTTPS_PROXY or ALL_PROXY is none that can be used") from error
-
-
-def _trust(settings: Settings) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=settings.certificates)
-    except OSError as error:
-        raise Misconfigured(f"SSL_CERT_FILE cannot be used: {error}") from error
-    if settings.insecure_skip_verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context

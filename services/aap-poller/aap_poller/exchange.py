@@ -17,7 +17,7 @@ import httpx
 import msgspec
 
 from aap_poller import metrics
-from aap_poller.http_errors import error_of
+from aap_poller.http_errors import Broken, error_of
 from cloudkit.contracts.errors import Unanswered, Unreachable
 
 T = TypeVar("T")
@@ -52,6 +52,14 @@ class Exchange:
         if problem is not None:
             raise problem
         return response
+
+    async def ask(self, path: str, params: Parameters | None = None) -> httpx.Response:
+        """The answer to GET *path*, as `send` has it. What is `Broken` says nothing of AAP yet: whoever asks
+        finds out whether it is AAP or a row, and says so with `blame`."""
+        return await self.send("GET", path, params=params)
+
+    def blame(self, problem: Broken) -> None:
+        """*problem*, which `ask` has raised, is AAP's."""
 
     async def _answer(self, request: httpx.Request, route: str) -> httpx.Response:
         try:

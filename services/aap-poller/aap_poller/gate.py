@@ -4,11 +4,14 @@
 
     send ─► admitted? ─► its turn ─► still admitted? ─► sent ─► what became of it tells of AAP
               └── no: HeldBack (nothing was sent), at once
+
+What a list is `Broken` by tells of AAP only once somebody says so: one row may be the cause.
 """
 
 import httpx
 
 from aap_poller.exchange import Exchange, Parameters
+from aap_poller.http_errors import Broken
 from aap_poller.limiter import Limiter
 from aap_poller.presence import Presence
 from cloudkit.contracts.errors import Refused, Unanswered, Unreachable
@@ -27,13 +30,32 @@ class GatedExchange(Exchange):
     async def send(
         self, method: str, path: str, *, params: Parameters | None = None, content: bytes | None = None
     ) -> httpx.Response:
-        self._presence.admit()
-        await self._limiter.turn()
-        self._presence.admit()  # AAP may have gone meanwhile.
         try:
-            response = await super().send(method, path, params=params, content=content)
+            response = await self._send_in_turn(method, path, params, content)
         except (Refused, Unreachable, Unanswered) as problem:
             self._presence.away(problem)
             raise
         self._presence.answered()
         return response
+
+    async def ask(self, path: str, params: Parameters | None = None) -> httpx.Response:
+        try:
+            response = await self._send_in_turn("GET", path, params, None)
+        except Broken:
+            raise
+        except (Refused, Unreachable, Unanswered) as problem:
+            self._presence.away(problem)
+            raise
+        self._presence.answered()
+        return response
+
+    def blame(self, problem: Broken) -> None:
+        self._presence.away(problem)
+
+    async def _send_in_turn(
+        self, method: str, path: str, params: Parameters | None, content: bytes | None
+    ) -> httpx.Response:
+        self._presence.admit()
+        await self._limiter.turn()
+        self._presence.admit()  # AAP may have gone meanwhile.
+        return await super().send(method, path, params=params, content=content)

@@ -6,6 +6,7 @@ stands in its job events alone.
 """
 
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,14 +15,18 @@ import msgspec
 from aap_poller.controller import Template, TemplateKind
 from aap_poller.exchange import Exchange, Parameters, read
 from aap_poller.failures import failure
-from aap_poller.reading import Page, Reader
+from aap_poller.lists import Lists
+from aap_poller.questions import LAST_ID, PATHS, Question
+from aap_poller.reading import Reader
 from aap_poller.rows import Row
+from aap_poller.scope import Scope
 from cloudkit.contracts.errors import NotFound, Unanswered
 from cloudkit.contracts.jobs import JobKind
+from cloudkit.runtime.ports import Clock
 
 PAGE_SIZE = 200
 IDS_PER_REQUEST = 100
-PATHS = {JobKind.JOB: "jobs", JobKind.WORKFLOW_JOB: "workflow_jobs"}
+MOST_DIGITS = len(str(LAST_ID))
 
 
 class _Named(msgspec.Struct):
@@ -66,10 +71,11 @@ class HttpController:
     launch waits for a connection.
     """
 
-    def __init__(self, questions: Exchange, launches: Exchange) -> None:
+    def __init__(self, questions: Exchange, launches: Exchange, clock: Clock) -> None:
         self._questions = questions
         self._launches = launches
         self._reader = Reader()
+        self._lists = Lists(questions, self._reader, clock)
 
     async def templates(self, name: str, organization: str = "") -> Sequence[Template]:
         parameters: dict[str, str | int] = {
@@ -105,7 +111,7 @@ class HttpController:
 
     async def jobs(self, ids: Collection[str]) -> Sequence[Row]:
         rows: list[Row] = []
-        for some in _chunks(sorted(id for id in ids if _is_id(id)), IDS_PER_REQUEST):
+        for some in _chunks(sorted(id for id in ids if _may_be_listed(id)), IDS_PER_REQUEST):
             rows += await self._of_any_kind(some)
         return rows
 
@@ -113,19 +119,24 @@ class HttpController:
         """AWX's source: jobs of all kinds share one sequence of ids, so what one list has no other does."""
         rows: list[Row] = []
         for kind in JobKind:
-            if missing := set(ids).difference(str(row.id) for row in rows):
-                some: Parameters = {"id__in": ",".join(sorted(missing)), "page_size": len(missing)}
-                rows += (await self._page(kind, {**some, "count_disabled": 1})).rows
+            if missing := {int(id) for id in ids}.difference(row.id for row in rows):
+                rows += await self._of_kind(kind, missing)
         return rows
+
+    async def _of_kind(self, kind: JobKind, ids: Collection[int]) -> Sequence[Row]:
+        some: Parameters = {"id__in": _joined(ids), "page_size": len(ids), "count_disabled": 1}
+        question = Question(kind, some, among=frozenset(ids))
+        return (await self._lists.page(question, PAGE_SIZE, lambda row: row.id in ids)).rows
 
     async def changed_since(self, since: datetime | None, templates: Collection[int]) -> Sequence[Row]:
         of_templates: Parameters = {"unified_job_template__in": _joined(templates)}
+        scope = Scope(templates=frozenset(templates), changed_since=since)
         if since is None:
             newest: Parameters = {"order_by": "-id", "page_size": 1, "count_disabled": 1}
-            return await self._first_pages({**of_templates, **newest})
+            return await self._first_pages({**of_templates, **newest}, scope)
         moment = _timestamp(since)
         changed = {**of_templates, "or__finished__gte": moment, "or__created__gte": moment}
-        return [row async for row in self._all(changed)]
+        return [row async for row in self._all(changed, scope)]
 
     def created_between(
         self, since: datetime | None, until: datetime | None, templates: Collection[int]
@@ -139,40 +150,44 @@ class HttpController:
             parameters["created__gte"] = _timestamp(since)
         if until is not None:
             parameters["created__lt"] = _timestamp(until)
-        return self._all(parameters, entire=True)
+        scope = Scope(templates=frozenset(templates), created_since=since, created_before=until)
+        return self._all(parameters, scope, entire=True)
 
     async def failure(self, row: Row) -> str:
         return await failure(self._questions, row)
 
-    async def _first_pages(self, parameters: Parameters) -> list[Row]:
+    async def _first_pages(self, parameters: Parameters, scope: Scope) -> list[Row]:
         """The first page of both kinds of jobs."""
-        return [row for kind in JobKind for row in (await self._page(kind, parameters)).rows]
+        questions = [Question(kind, parameters) for kind in JobKind]
+        pages = [await self._lists.page(question, PAGE_SIZE, scope.has, often=True) for question in questions]
+        return [row for page in pages for row in page.rows]
 
-    async def _all(self, parameters: Parameters, *, entire: bool = False) -> AsyncIterator[Row]:
+    async def _all(self, parameters: Parameters, scope: Scope, *, entire: bool = False) -> AsyncIterator[Row]:
         """Every row of both kinds of jobs. Pages go by id: a list that grows skips no row. Raises
         `Unanswered` if a row is missing from an *entire* list because nobody can tell whose it is."""
+        paging: Parameters = {"order_by": "id", "page_size": PAGE_SIZE, "count_disabled": 1}
         for kind in JobKind:
-            after = 0
+            question = Question(kind, {**parameters, **paging})
             while True:
-                paging: Parameters = {"order_by": "id", "page_size": PAGE_SIZE, "count_disabled": 1}
-                page = await self._page(kind, {**parameters, **paging, "id__gt": after})
+                page = await self._lists.page(question, PAGE_SIZE, scope.has, often=not entire)
                 if entire and page.lacks:
                     raise Unanswered(f"{page.lacks} jobs of AAP cannot be read", system="AAP")
                 for row in page.rows:
                     yield row
                 if page.size < PAGE_SIZE:
                     break
-                after = page.rows[-1].id
-
-    async def _page(self, kind: JobKind, parameters: Parameters) -> Page:
-        response = await self._questions.send("GET", f"{PATHS[kind]}/", params=parameters)
-        return self._reader.page(response.content, kind)
+                question = replace(question, after=page.last)
 
 
 def _is_id(text: str) -> bool:
     """Ids come from records that others may have written: none of them may become another URL, or spoil
     a request that asks for many."""
     return text.isascii() and text.isdecimal()
+
+
+def _may_be_listed(text: str) -> bool:
+    """Whether AAP takes it for an id: its database refuses a whole list because of one that is too large."""
+    return _is_id(text) and len(text) <= MOST_DIGITS and int(text) <= LAST_ID
 
 
 def _joined(ids: Iterable[int]) -> str:

@@ -4,6 +4,7 @@
 
     429                                                          Unreachable   it was not looked at
     408, 5xx; a page instead of JSON; a 404 that is not JSON      Unanswered    who knows
+    500, 502                                                      Broken        the same; maybe of one row
     any other 4xx; a redirect                                    Refused
 
 AAP's API answers in JSON. A page (HTML) comes from a proxy, a login, AAP's user interface: from something
@@ -34,6 +35,8 @@ from cloudkit.contracts.errors import (
 NO_TRUE_ANSWER = frozenset({408})
 """A proxy says so of a request that it may have passed on; the same goes for every 5xx."""
 REFUSALS: dict[int, type[Refused]] = {401: Unauthorized, 403: Forbidden, 404: NotFound, 409: Conflict}
+BROKEN = frozenset({500, 502})
+"""What AAP, or the proxy for a worker of AAP that died, says also if it is one row that it cannot write."""
 PAUSES = frozenset({429, 503})
 """Whose ``Retry-After`` is heeded. AWX's source has neither; what stands in front of AAP sends them."""
 USUAL_PAUSE = 5.0
@@ -43,6 +46,10 @@ MAX_WORDS = 500
 MAX_TITLE = 80
 TITLE = re.compile(rb"<title[^>]*>(.{0,400}?)</title>", re.IGNORECASE | re.DOTALL)
 IS_THE_URL_RIGHT = "is CLOUDKIT_AAP_URL right?"
+
+
+class Broken(Unanswered):
+    """Raised when AAP came to no answer, and the cause may be AAP or what was asked for."""
 
 
 def error_of(response: httpx.Response, route: str, now: datetime) -> ProvisionerError | None:
@@ -59,7 +66,8 @@ def error_of(response: httpx.Response, route: str, now: datetime) -> Provisioner
         return Unreachable(text, system="AAP", retry_after=pause)
     if status >= 500 or status in NO_TRUE_ANSWER:
         text = f"{_who(response)} answered {route} with {_said(response)}"
-        return Unanswered(text, system="AAP", retry_after=pause)
+        kind = Broken if status in BROKEN else Unanswered
+        return kind(text, system="AAP", retry_after=pause)
     if status == 404 and not _is_json(response):
         text = f"A proxy answered {route} with {_said(response)}: {IS_THE_URL_RIGHT}"
         return Unanswered(text, system="AAP")

@@ -69,6 +69,10 @@ ADOPTIONS = Counter("cloudkit_adoptions_total", "Jobs found in AAP whose launch 
 UNREADABLE_ROWS = Counter(
     "cloudkit_aap_unreadable_jobs_total", "Jobs in AAP of which something could not be read, each once."
 )
+UNLISTABLE_JOBS = Gauge(
+    "cloudkit_aap_unlistable_jobs",
+    "Jobs that break the lists of AAP, as far as this replica knows; they are asked for by themselves.",
+)
 SWEEP_ROWS = Counter("cloudkit_sweep_rows_total", "Rows that sweeps read")
 LAST_SWEEP = Gauge("cloudkit_last_sweep_timestamp_seconds", "When a sweep last succeeded")
 SWEEP_AGE = Gauge(

@@ -15,8 +15,9 @@
   waiting launches cost nothing. The resources and ``/readyz`` say why.
 
 A failure is a request that could not be sent or got no answer of AAP's: no connection, a time-out, a 5xx,
-a redirect. One of them is nothing (a restarted proxy, one broken row), three with no answer between them
-are an outage; readiness and resources do not flap for less. A 401 is no matter of luck: one is enough.
+a redirect. One of them is nothing (a restarted proxy), three with no answer between them are an outage;
+readiness and resources do not flap for less. A list that one row may have broken counts once it is known
+not to be the row, see `aap_poller.examination`. A 401 is no matter of luck: one is enough.
 
 Beside that, AAP or what stands in front of it may ask for a *pause* (``Retry-After``): until it is over
 nothing is sent at all, not even the sweep.

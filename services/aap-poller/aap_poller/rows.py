@@ -56,6 +56,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     finished: datetime | None = None
     canceled_on: datetime | None = None
     launch_type: str = ""
+    unified_job_template: int | None = None
     extra_vars: str | None = ""
     job_explanation: str | None = ""
     result_traceback: str | None = ""

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from aap_poller.template_settings import TemplateSettings
 from cloudkit.contracts.errors import Misconfigured
+from cloudkit.runtime.credentials import TOKEN
 from cloudkit.runtime.settings import (
     ProviderSettings,
     Secret,
@@ -25,8 +26,6 @@ from cloudkit.runtime.settings import (
 API_PATH = re.compile(r"/api(/[^/]+)*$")
 """Behind the platform gateway ``/api/controller``; of older installations ``/api``; with or without
 ``/v2``."""
-TOKEN = re.compile(r"[!-~]+")
-"""What a header can carry."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,8 +104,8 @@ class Settings(ProviderSettings, TemplateSettings):
             raise Misconfigured(*problems)
 
     def _problems(self) -> Iterator[str]:
-        if not API_PATH.search(urlsplit(self.aap_url).path):
-            path = urlsplit(self.aap_url).path
+        path = urlsplit(self.aap_url).path.rstrip("/")
+        if not API_PATH.search(path):
             yield f"CLOUDKIT_AAP_URL must end with /api/controller; its path is '{path}'"
         if self.aap_token and self.aap_token_file:
             yield "exactly one of CLOUDKIT_AAP_TOKEN and CLOUDKIT_AAP_TOKEN_FILE must be set"

@@ -24,13 +24,14 @@ from msgspec.structs import replace
 from cloudkit.contracts.errors import Conflict, Refused, Unanswered, Unreachable
 from cloudkit.contracts.events import JobEvent, JobEventName
 from cloudkit.contracts.intents import Deprovision, Provision, Reconcile
-from cloudkit.contracts.jobs import JobRecord, JobState, JobType, Provider
+from cloudkit.contracts.jobs import JobRecord, JobType, Provider
 from cloudkit.contracts.subjects import Addressee
 from cloudkit.lifecycle.claims import Busy, Free, Stale, StopFirst, Verdict, judge
-from cloudkit.lifecycle.evidence import eda_job_id, sent, to_be_reported
+from cloudkit.lifecycle.evidence import sent, to_be_reported
 from cloudkit.lifecycle.launches import JOB_LOG_NEW, may_have_jobs
 from cloudkit.lifecycle.observe import delayed
 from cloudkit.lifecycle.payload import missing_resource
+from cloudkit.lifecycle.webhooks import interval_left, nothing_removed
 from cloudkit.runtime import log_lines
 from cloudkit.runtime.answers import DONE, Answer, Later
 from cloudkit.runtime.log_lines import about, names
@@ -136,7 +137,7 @@ class Dispatching:
                 text = f"The job log is new: for {LOG_IS_NEW_FOR:.0f} s, jobs of before may still turn up"
                 return await self._delay(intent, free.record, at, Refused(text, reason=JOB_LOG_NEW))
         if isinstance(intent, Deprovision) and intent.nothing_to_remove:
-            await self.log.append(_nothing_removed(intent, free.record, self.clock.now()), at)
+            await self.log.append(nothing_removed(intent, free.record, self.clock.now()), at)
             return DONE
         if (problem := missing_resource(intent) or self.presence.trouble) is not None:
             return await self._delay(intent, free.record, at, problem)
@@ -213,11 +214,8 @@ class Dispatching:
         of a lost log, the resource does."""
         history = [event.job for event in await self.log.history(intent.instance)]
         known = [*history, *([intent.newest] if intent.newest else [])]
-        webhooks = [job.timestamp for job in known if _was_sent(job, type)]
-        if not webhooks:
-            return 0.0
-        since = abs((self.clock.now() - max(webhooks)).total_seconds())
-        return max(0.0, self.request_interval - since)
+        interval = timedelta(seconds=self.request_interval)
+        return interval_left(known, type, self.clock.now(), interval).total_seconds()
 
     async def _give_back(self, intent: Launchable, because: str) -> Answer:
         """The intent is about a past: let the resource catch up, and the watcher decide again."""
@@ -237,24 +235,6 @@ def _payload(intent: Launchable, awaits: str) -> dict[str, Any]:
     if not awaits:
         return resource
     return {**resource, "status": {**resource.get("status", {}), "desiredConfigVersion": awaits}}
-
-
-def _was_sent(job: JobRecord, type: JobType) -> bool:
-    """Whether *job*, at this point of its life, has just had its webhook sent."""
-    open_webhook = job.state is JobState.UNKNOWN and not job.closed
-    return job.provider is Provider.EDA and job.type is type and bool(job.job_id) and open_webhook
-
-
-def _nothing_removed(intent: Deprovision, record: JobRecord, now: datetime) -> JobEvent:
-    """The cleanup of what no playbook has made."""
-    job = replace(
-        record,
-        state=JobState.SUCCEEDED,
-        job_id=eda_job_id(record.number),
-        message="No playbook holds the resource: there is nothing to remove, and no webhook was sent",
-        finished_at=now,
-    )
-    return JobEvent(event=JobEventName.SUCCEEDED, instance=intent.instance, job=job)
 
 
 def _has_a_claim(at: Position) -> bool:

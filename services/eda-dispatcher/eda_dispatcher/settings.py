@@ -1,8 +1,11 @@
 """What eda-dispatcher can be told, and by which environment variable."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from cloudkit.contracts.errors import Misconfigured
+from cloudkit.runtime.credentials import TOKEN
 from cloudkit.runtime.settings import (
     ProviderSettings,
     Secret,
@@ -49,6 +52,12 @@ class Settings(ProviderSettings):
     token: Secret = setting(
         "CLOUDKIT_EDA_TOKEN", secret, default="", doc="Shown to EDA as a bearer token, if there is one."
     )
+    token_file: Path | None = setting(
+        "CLOUDKIT_EDA_TOKEN_FILE",
+        optional(path),
+        default="",
+        doc="File that holds this token instead; it is read again when it changes, without a restart.",
+    )
     hmac_secret: Secret = setting(
         "CLOUDKIT_EDA_HMAC_SECRET",
         secret,
@@ -68,3 +77,14 @@ class Settings(ProviderSettings):
     certificates: Path | None = setting(
         "SSL_CERT_FILE", optional(path), default="", doc="CA certificates to trust, PEM."
     )
+
+    def __post_init__(self) -> None:
+        problems = tuple(self._problems())
+        if problems:
+            raise Misconfigured(*problems)
+
+    def _problems(self) -> Iterator[str]:
+        if self.token and self.token_file:
+            yield "only one of CLOUDKIT_EDA_TOKEN and CLOUDKIT_EDA_TOKEN_FILE may be set"
+        if self.token and not TOKEN.fullmatch(self.token.reveal()):
+            yield "CLOUDKIT_EDA_TOKEN holds characters that no token has"

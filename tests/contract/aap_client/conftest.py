@@ -10,6 +10,7 @@ from aiohttp import web
 
 from aap_poller.exchange import Exchange
 from aap_poller.http_controller import HttpController
+from cloudkit.runtime.clock import SystemClock
 from sandbox.aap import Settings, create_app
 from sandbox.aap.control import Control
 from sandbox.aap.controller import Controller
@@ -79,4 +80,4 @@ def client_of(stand_in: StandIn) -> httpx.AsyncClient:
 
 def controller_on(client: httpx.AsyncClient) -> HttpController:
     exchange = Exchange(client, within=PATIENCE)
-    return HttpController(exchange, exchange)
+    return HttpController(exchange, exchange, SystemClock())

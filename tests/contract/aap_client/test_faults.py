@@ -11,6 +11,7 @@ import trustme
 
 from aap_poller.exchange import Exchange
 from aap_poller.http_controller import HttpController
+from aap_poller.http_errors import Broken
 from aap_poller.rows import Row
 from cloudkit.contracts.errors import (
     Conflict,
@@ -23,6 +24,7 @@ from cloudkit.contracts.errors import (
     Unreachable,
 )
 from cloudkit.contracts.jobs import JobKind
+from cloudkit.runtime.clock import SystemClock
 from contract.aap_client.conftest import TOKEN
 from sandbox.aap.control import Control
 from sandbox.aap.faults import BAD_GATEWAY, Fault, FaultKind
@@ -41,8 +43,8 @@ STATUSES: dict[int, type[ProvisionerError]] = {
     409: Conflict,
     415: Refused,
     429: Unreachable,
-    500: Unanswered,
-    502: Unanswered,
+    500: Broken,
+    502: Broken,
     503: Unanswered,
     504: Unanswered,
 }
@@ -124,7 +126,7 @@ async def test_a_launch_that_takes_too_long_is_unanswered(
     await control.add_faults(fault(FaultKind.DELAY, latency=0.5))
     exchange = Exchange(client, within=0.1)
     with pytest.raises(Unanswered):
-        await launch(HttpController(exchange, exchange))
+        await launch(HttpController(exchange, exchange, SystemClock()))
 
 
 async def test_a_late_answer_within_the_patience_is_an_answer(aap: HttpController, control: Control) -> None:
@@ -178,7 +180,7 @@ async def test_where_nobody_listens_nothing_was_sent() -> None:
     async with httpx.AsyncClient(base_url="http://127.0.0.1:1/api/controller/v2/", trust_env=False) as client:
         exchange = Exchange(client, within=5)
         with pytest.raises(Unreachable):
-            await HttpController(exchange, exchange).job(JobKind.JOB, "1")
+            await HttpController(exchange, exchange, SystemClock()).job(JobKind.JOB, "1")
 
 
 async def test_a_certificate_that_nobody_trusts_lets_nothing_be_sent() -> None:
@@ -278,4 +280,4 @@ async def a_client(
     limits, timeout = httpx.Limits(max_connections=connections), httpx.Timeout(5, pool=0.05)
     async with httpx.AsyncClient(base_url=url, timeout=timeout, limits=limits, trust_env=False) as client:
         exchange = Exchange(client, within=within)
-        yield HttpController(exchange, exchange)
+        yield HttpController(exchange, exchange, SystemClock())

@@ -7,13 +7,19 @@ import pytest
 
 from cloudkit.contracts.errors import ProvisionerError, Refused, Unanswered, Unauthorized
 from cloudkit.contracts.jobs import JobType
-from cloudkit.runtime.settings import Secret
+from cloudkit.runtime.settings import read_settings
 from contract.eda.conftest import Running, Serve
+from eda_dispatcher.connections import open_client
+from eda_dispatcher.settings import Settings as DispatcherSettings
 from eda_dispatcher.webhooks import HttpWebhooks
 from sandbox.eda.faults import Fault
 from sandbox.eda.settings import ENDPOINTS, STREAM_PREFIX, STREAMS, Settings
 
 RESOURCE: dict[str, Any] = {"metadata": {"namespace": "lab", "name": "vm", "uid": "u", "ünï": "cödé"}}
+URLS = {
+    "CLOUDKIT_COMPUTE_INSTANCE_PROVISION_WEBHOOK": "http://eda/create-compute-instance",
+    "CLOUDKIT_COMPUTE_INSTANCE_DEPROVISION_WEBHOOK": "http://eda/delete-compute-instance",
+}
 GUARDED = {
     "nothing": Settings(),
     "a token": Settings(token="token"),
@@ -27,10 +33,11 @@ async def send(
     url: str, type: JobType = JobType.PROVISION, *, settings: Settings = GUARDED["nothing"], within: float = 5
 ) -> None:
     """Send the resource to *url* as eda-dispatcher does, with what *settings* ask for."""
-    headers = {"Authorization": f"Bearer {settings.token}"} if settings.token else {}
-    async with httpx.AsyncClient(headers=headers, trust_env=False) as client:
-        secret = Secret(settings.hmac_secret)
-        await HttpWebhooks(client, {type: url}, within=within, signed_with=secret).send(type, RESOURCE)
+    environ = {"CLOUDKIT_EDA_TOKEN": settings.token, "CLOUDKIT_EDA_HMAC_SECRET": settings.hmac_secret}
+    ours = read_settings(DispatcherSettings, URLS | environ)
+    async with open_client(ours) as client:
+        webhooks = HttpWebhooks(client, {type: url}, within=within, signed_with=ours.hmac_secret)
+        await webhooks.send(type, RESOURCE)
 
 
 @pytest.mark.parametrize("paths", TAKES.values(), ids=TAKES)

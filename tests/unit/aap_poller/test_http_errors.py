@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from aap_poller.http_errors import error_of
+from aap_poller.http_errors import Broken, error_of
 from cloudkit.contracts.errors import (
     Conflict,
     Forbidden,
@@ -44,12 +44,12 @@ TOLD: dict[str, tuple[ProvisionerError | None, type[ProvisionerError], str]] = {
     ),
     "and its words on its own bugs": (
         meaning(500, '{"detail": "A server error has occurred."}'),
-        Unanswered,
+        Broken,
         "AAP answered GET jobs with 500 Internal Server Error: A server error has occurred.",
     ),
     "a proxy is told from AAP": (
         meaning(502, page("502 Bad Gateway")),
-        Unanswered,
+        Broken,
         "A proxy answered GET jobs with 502 Bad Gateway ('502 Bad Gateway')",
     ),
     "a page is known without its type": (

@@ -152,7 +152,9 @@ def _writes_only_what_is_safe(subject: ComputeInstance, decision: Decision) -> N
         assert not subject.deleting
         assert decision.intents == ((Addressee.STATUS, Reconcile(instance=subject.ref)),)
     if decision.write is Write.MARK:
+        assert subject.adopted
         assert not subject.deleting
+        assert all(job.closed for job in subject.jobs)
     if decision.write is Write.RELEASE:
         newest = max(subject.jobs, key=lambda job: job.number)
         assert Situation(subject, NOW, BOTH_RUN).ours

@@ -226,6 +226,47 @@ CASES: dict[str, tuple[ComputeInstance, Policy, tuple[str, ...]]] = {
         EDA,
         ("Reconcile to status", "mark"),
     ),
+    "so does what a failed job of AAP may have left, while the next try is waited for": (
+        instance(provision(state=FAILED, timestamp=NOW)),
+        EDA,
+        ("Reconcile to status", "mark"),
+    ),
+    "so does what is left to people after the last attempt": (
+        instance(provision(5, FAILED, attempt=5, timestamp=LONG_AGO)),
+        EDA,
+        ("Reconcile to status", "mark"),
+    ),
+    "so does what a person canceled in AAP": (
+        instance(provision(state=JobState.CANCELED, timestamp=LONG_AGO)),
+        EDA,
+        ("Reconcile to status", "mark"),
+    ),
+    "so does what EDA has failed to change since": (
+        instance(provision(), webhook(2, FAILED, timestamp=NOW), spec=B),
+        EDA,
+        ("Reconcile to status", "mark"),
+    ),
+    "it is there before EDA is told of a new spec": (
+        instance(provision(), spec=B),
+        EDA,
+        ("Reconcile to status", "mark"),
+    ),
+    "a job of AAP that still runs ends first": (instance(provision(state=RUNNING)), EDA, ()),
+    "a failed job that AAP never launched has left nothing": (
+        instance(provision(state=FAILED, timestamp=LONG_AGO, job_id="")),
+        EDA,
+        ("Provision 2 to eda",),
+    ),
+    "what failed is tried again by EDA once the finalizer is there": (
+        instance(provision(state=FAILED, timestamp=LONG_AGO), finalizers=HELD),
+        EDA,
+        ("Provision 2 to eda",),
+    ),
+    "an instance that stays with AAP gets none": (
+        instance(provision(5, FAILED, attempt=5, timestamp=LONG_AGO)),
+        AAP,
+        (),
+    ),
     "what has a playbook's finalizer needs no other": (instance(provision(), finalizers=HELD), EDA, ()),
     "what AAP made and a playbook holds is removed by EDA": (
         instance(provision(), deleting=True, finalizers=HELD),

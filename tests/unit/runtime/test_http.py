@@ -56,6 +56,14 @@ async def test_readiness_says_how_each_part_stands(process: Process) -> None:
     assert await process.ask("/readyz") == (200, '{"nats":"ok","kubernetes":"ok"}')
 
 
+async def test_a_part_that_speaks_for_itself_is_asked_each_time(process: Process) -> None:
+    wrong = ["no answer yet", ""]
+    process.health.ask("eda", lambda: wrong[0])
+    assert await process.ask("/readyz") == (503, '{"eda":"no answer yet"}')
+    wrong.pop(0)
+    assert await process.ask("/readyz") == (200, '{"eda":"ok"}')
+
+
 async def test_metrics_are_served_in_the_format_that_is_asked_for(process: Process) -> None:
     Counter("things", "Things.", registry=process.registry).inc()
     status, plain = await process.ask("/metrics")

@@ -86,7 +86,7 @@ READABLE = {
     "a word of a choice": ("CLOUDKIT_COLOUR", "blue", "colour", Colour.BLUE),
     "a word of a choice in capitals": ("CLOUDKIT_COLOUR", "BLUE", "colour", Colour.BLUE),
     "a path": ("CLOUDKIT_FILE", "/tmp/x", "file", Path("/tmp/x")),
-    "a URL, without the slash at its end": ("CLOUDKIT_PLACE", "http://h:80/a/", "place", "http://h:80/a"),
+    "a URL, with the slash at its end": ("CLOUDKIT_PLACE", "http://h:80/a/", "place", "http://h:80/a/"),
     "a secret with the line end of the file it came from": ("CLOUDKIT_TOKEN", "s\n", "token", Secret("s")),
     "an empty value as not set": ("CLOUDKIT_COUNT", " ", "count", 3),
 }
@@ -201,7 +201,7 @@ def test_the_http_port(given: str, port: int | None) -> None:
 
 
 def test_several_nats_servers_are_separated_by_commas() -> None:
-    settings = read_settings(CommonSettings, {"CLOUDKIT_NATS_URL": "nats://a:4222, tls://b:4222"})
+    settings = read_settings(CommonSettings, {"CLOUDKIT_NATS_URL": "nats://a:4222/, tls://b:4222"})
     assert settings.nats_url == "nats://a:4222,tls://b:4222"
 
 

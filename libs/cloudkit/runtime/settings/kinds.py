@@ -150,7 +150,7 @@ def _read_url(value: str, schemes: frozenset[str]) -> str:
     parts = urlsplit(value)
     if parts.scheme not in schemes or not parts.hostname or parts.port == 0 or re.search(r"\s", value):
         raise ValueError(value)
-    return value.rstrip("/")
+    return value
 
 
 def _read_http_url(value: str) -> str:
@@ -159,7 +159,7 @@ def _read_http_url(value: str) -> str:
 
 def _read_nats_urls(value: str) -> str:
     schemes = frozenset({"nats", "tls", "ws", "wss"})
-    return ",".join(_read_url(url.strip(), schemes) for url in value.split(","))
+    return ",".join(_read_url(url.strip(), schemes).rstrip("/") for url in value.split(","))
 
 
 def _show_duration(seconds: float) -> str:

@@ -1,17 +1,17 @@
-"""Who we are to AAP: a token, from a setting or from a file that is read again when it changes.
+"""Who we are to a provider: a token, from a setting or from a file that is read again when it changes.
 
 A rotated token needs no restart: the file is looked at before each request, and read again when it is
-another one (Kubernetes swaps a symlink), has another time or size, or when AAP refuses the token. What is
+another one (Kubernetes swaps a symlink), has another time or size, or when the token is refused. What is
 in a file that cannot be used is never used: the last good token is kept, which is told once.
 """
 
+import re
 from collections.abc import Generator
 from pathlib import Path
 
 import httpx
 import structlog
 
-from aap_poller.settings import TOKEN
 from cloudkit.contracts.errors import Misconfigured
 from cloudkit.runtime.settings import Secret
 
@@ -19,18 +19,22 @@ log = structlog.get_logger(__name__)
 
 Stamp = tuple[int, int, int, int]
 
+TOKEN = re.compile(r"[!-~]+")
+"""What a header can carry."""
+
 
 class TokenFile:
-    """The token in the file at *path*. Raises `Misconfigured` if there is none at the start."""
+    """The token in the file at *path*, which *setting* names. Raises `Misconfigured` if there is none at
+    the start."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, setting: str) -> None:
         self._path = path
         self._told = False
         try:
             self._stamp: Stamp | None = self._look()
             self._token = self._read()
         except (OSError, ValueError) as error:
-            raise Misconfigured(f"CLOUDKIT_AAP_TOKEN_FILE cannot be used: {_why(error)}") from error
+            raise Misconfigured(f"{setting} cannot be used: {_why(error)}") from error
 
     def current(self) -> Secret:
         """The token, as new as the file."""
@@ -86,10 +90,10 @@ Credentials = TokenFile | FixedToken
 
 
 class Bearer(httpx.Auth):
-    """Shows the token to AAP, to nobody else.
+    """Shows the token to who is asked, to nobody else.
 
-    A question that AAP answers with 401 is asked once more if there is a newer token. A launch is not,
-    although a 401 means that nothing ran: its claim may have grown old meanwhile.
+    A question that is answered with 401 is asked once more if there is a newer token. A launch, or a webhook,
+    is not sent again, although a 401 means that nothing ran: its claim may have grown old meanwhile.
     """
 
     def __init__(self, credentials: Credentials) -> None:

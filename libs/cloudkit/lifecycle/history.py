@@ -6,6 +6,7 @@ from operator import attrgetter
 
 import msgspec
 
+from cloudkit.contracts.events import JobEvent, JobEventName
 from cloudkit.contracts.jobs import JobRecord, JobState, JobType
 from cloudkit.lifecycle.texts import shorten
 
@@ -29,6 +30,18 @@ def active(jobs: Iterable[JobRecord]) -> JobRecord | None:
     the newest or none."""
     job = newest(jobs)
     return None if job is None or job.closed else job
+
+
+def genuine(known: Iterable[JobRecord], events: Iterable[JobEvent]) -> tuple[JobRecord, ...]:
+    """*known* without what somebody wrote into it by hand: of a job whose claim is among *events*, they
+    tell everything up to their newest, and a record that none of them carries was never written by us."""
+    told = tuple(events)
+    claimed = {event.job.number for event in told if event.event is JobEventName.CLAIMED}
+    carried = {_essence(e.job) for e in told if e.job.number in claimed and e.job.job_id}
+    newest_told = {number: revision for number, revision, *_ in sorted(carried)}
+    return tuple(
+        job for job in known if job.revision > newest_told.get(job.number, -1) or _essence(job) in carried
+    )
 
 
 def join(known: Iterable[JobRecord], learned: Iterable[JobRecord]) -> tuple[JobRecord, ...]:
@@ -69,6 +82,10 @@ def is_unobserved(job: JobRecord) -> bool:
 
 def _unobserved(job: JobRecord) -> JobRecord:
     return msgspec.structs.replace(job, state=JobState.UNKNOWN, message=_UNOBSERVED)
+
+
+def _essence(job: JobRecord) -> tuple[int, int, JobState, JobType, str]:
+    return job.number, job.revision, job.state, job.type, job.job_id
 
 
 def _precedence(job: JobRecord) -> tuple[bool, int, datetime, str, bytes]:

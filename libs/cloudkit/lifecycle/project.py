@@ -15,7 +15,7 @@ from cloudkit.contracts.instance import ComputeInstance, ComputeInstanceStatus, 
 from cloudkit.contracts.jobs import JobRecord, JobType
 from cloudkit.lifecycle.conditions import dated, findings
 from cloudkit.lifecycle.config_version import applied_version
-from cloudkit.lifecycle.history import ended_unobserved, join, newest, newest_success, trim
+from cloudkit.lifecycle.history import ended_unobserved, genuine, join, newest, newest_success, trim
 from cloudkit.lifecycle.launches import latest_launch
 from cloudkit.lifecycle.policy import Policy
 from cloudkit.lifecycle.situation import Situation
@@ -32,7 +32,7 @@ def project(
     Raises `Malformed` if the spec is no object.
     """
     learned = tuple(event for event in events if event.instance == instance.ref)
-    jobs = join(instance.jobs, (event.job for event in learned if event.job.job_id))
+    jobs = join(genuine(instance.jobs, learned), (event.job for event in learned if event.job.job_id))
     jobs = trim(ended_unobserved(jobs, _taken(instance, learned)), policy.max_job_history)
     status = replace(
         instance.status,

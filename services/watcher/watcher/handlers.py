@@ -23,6 +23,7 @@ from cloudkit.runtime.lanes import Lane, Lanes
 from cloudkit.runtime.metrics import DECISIONS, UNREADABLE_INSTANCES
 from cloudkit.runtime.ports import Clock, Instances, Intents, Outstanding
 from watcher.asked import Asked
+from watcher.edits import Edits
 
 log = structlog.get_logger()
 
@@ -56,6 +57,11 @@ class Watcher:
     """Those of them that may have left a machine behind."""
     _on_the_board: Sequence[Outstanding] = field(init=False, default=())
     _asked: Asked = field(init=False, default_factory=Asked)
+    _held: set[Lane] = field(init=False, default_factory=set)
+    """Instances that people want left alone, and of which nothing stands on the board any more."""
+    _edits: Edits = field(init=False, default_factory=Edits)
+    _doubted: set[Lane] = field(init=False, default_factory=set)
+    """Instances whose jobs somebody may have edited: the status-writer compares them with the log."""
 
     def __post_init__(self) -> None:
         self.lanes = Lanes(self._attend, clock=self.clock, width=AT_ONCE)
@@ -94,6 +100,8 @@ class Watcher:
             self.lost(before)
         self._known[lane] = instance.ref
         self._news[lane] = instance
+        if self._edits.look(lane, instance):
+            self._doubted.add(lane)
         self.lanes.wake(lane)
 
     def lost(self, ref: InstanceRef, last: ComputeInstance | None = None) -> None:
@@ -105,6 +113,9 @@ class Watcher:
         if self._known.get(lane) == ref:
             del self._known[lane]
             self._news.pop(lane, None)
+            self._edits.forget(lane)
+            self._held.discard(lane)
+            self._doubted.discard(lane)
         self._gone.setdefault(lane, []).append(ref)
         self.lanes.wake(lane)
 
@@ -160,7 +171,8 @@ class Watcher:
         again = now + self.policy.repeat_after.total_seconds()
         published: list[str] = []
         silent: list[float] = []
-        for addressee, intent in self._dated(decision):
+        await self._take_back_what_is_not_wanted(lane, instance, decision)
+        for addressee, intent in self._dated(self._doubting(lane, instance, decision)):
             until = self._asked.silent_until(lane, intent, now)
             if until is not None:
                 silent.append(until - now)
@@ -168,12 +180,31 @@ class Watcher:
             await self._publish(addressee, intent)
             self._asked.remember(lane, intent, again)
             published.append(type(intent).__name__)
+        self._doubted.discard(lane)
         if not decision.intents:
             self._asked.forget(lane)
         wake_in = min([*silent, *self._wake_in(decision)], default=None)
         if wake_in is not None:
             self.lanes.wake(lane, after=max(wake_in, SOONEST_WAKE_UP))
         _tell(instance, decision, published, wake_in)
+
+    async def _take_back_what_is_not_wanted(
+        self, lane: Lane, instance: ComputeInstance, decision: Decision
+    ) -> None:
+        """Once for each time that people want an instance left alone: nothing asked for before may start."""
+        if not decision.withdraw:
+            self._held.discard(lane)
+        elif lane not in self._held:
+            await self.intents.withdraw(instance.ref)
+            self._asked.forget(lane)
+            self._held.add(lane)
+
+    def _doubting(self, lane: Lane, instance: ComputeInstance, decision: Decision) -> Decision:
+        """*decision*, and a look at the log if its jobs are in doubt."""
+        if lane not in self._doubted or any(isinstance(intent, Reconcile) for _, intent in decision.intents):
+            return decision
+        look = (Addressee.STATUS, Reconcile(instance=instance.ref))
+        return replace(decision, intents=(*decision.intents, look))
 
     def _dated(self, decision: Decision) -> Iterator[tuple[Addressee, Intent]]:
         """The intents of *decision*, with the age of the instance by the clock that has dated its birth."""

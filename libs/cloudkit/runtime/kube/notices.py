@@ -74,10 +74,7 @@ class KubeEvents:
     async def _record(self, event: Mapping[str, Any]) -> None:
         try:
             await self._create_or_count(event)
-        except (
-            Conflict,
-            NotFound,
-        ):  # it was counted up by somebody else, or has expired, between two requests
+        except (Conflict, NotFound):  # somebody else counted it up, or it expired, between two requests
             await self._create_or_count(event)
 
     async def _create_or_count(self, event: Mapping[str, Any]) -> None:

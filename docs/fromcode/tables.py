@@ -34,10 +34,11 @@ NO_REASONS = frozenset(
         *("Available", "Ready", "Stalled", "True", "False", "Unknown"),
         *("ComputeInstance", "Progressing", "Failed", "Pending", "Waiting", "Running"),
         *("NotFound", "Expired"),
+        *("Normal", "Warning"),
     }
 )
-"""Words written like the reason of a condition that are none: headers, states, phases, conditions, and
-errors that never reach a resource."""
+"""Words written like the reason of a condition that are none: headers, states, phases, conditions, errors
+that never reach a resource, and types of events."""
 
 
 def every_table() -> dict[str, Sequence[Row]]:

@@ -20,7 +20,7 @@ from sandbox.kube import events, protobuf
 enc = msgspec.json.Encoder().encode
 dec = msgspec.json.Decoder().decode
 now = lambda: datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-DNS = re.compile(r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+DNS = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
 
 
 class ApiError(Exception):

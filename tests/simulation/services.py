@@ -15,6 +15,7 @@ from cloudkit.runtime.delivery import BatchSubscription, Subscription
 from cloudkit.runtime.health import Health
 from cloudkit.runtime.kube import KubeInstances
 from cloudkit.runtime.settings import read_settings
+from cloudkit.runtime.testing.noticeboard import MemoryNoticeboard
 from eda_dispatcher.assembly import Surroundings as DispatcherSurroundings
 from eda_dispatcher.assembly import assemble as assemble_dispatcher
 from eda_dispatcher.settings import Settings as DispatcherSettings
@@ -113,6 +114,7 @@ class Services:
         writer, subscriptions = assemble_writer(
             read_settings(WriterSettings, self.environ),
             instances=self.bug.instances(KubeInstances(self._kube(process))),
+            noticeboard=MemoryNoticeboard(process.host.clock),
             jobs=opened.jobs,
             clock=process.host.clock,
         )
@@ -121,7 +123,7 @@ class Services:
             self._deliver(opened, process, subscription)
 
         async def live() -> None:
-            async with writer.lanes.working():
+            async with writer.working():
                 await asyncio.Event().wait()
 
         self.loop.create_task(live(), context=process.context)

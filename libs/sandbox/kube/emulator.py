@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from typing import Any
 import jsonpatch, jsonschema_rs, msgspec, yaml
 from aiohttp import web
-from sandbox.kube import protobuf
+from sandbox.kube import events, protobuf
 
 enc = msgspec.json.Encoder().encode
 dec = msgspec.json.Decoder().decode
 now = lambda: datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-DNS = re.compile(r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+DNS = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
 
 
 class ApiError(Exception):
@@ -723,14 +723,14 @@ class Emulator:
                 r, o, [self.cause("spec.leaseDurationSeconds", "must be greater than 0")]
             )
         if r.plural == "events":
-            if r.group and not o.get("eventTime"):
-                raise self.invalid(
-                    r, o, [self.cause("eventTime", "Required value", "FieldValueRequired")]
-                )
-            if (o.get("involvedObject") or {}).get("namespace", ns) != ns:
-                raise self.invalid(
-                    r, o, [self.cause("involvedObject.namespace", "does not match event.namespace")]
-                )
+            self.check_event(r, ns, o, None)
+
+    def check_event(self, r, ns, o, old):
+        o["apiVersion"] = "v1"
+        if wrong := events.unreadable_time(o):
+            raise bad(f'parsing time "{wrong}" as "2006-01-02T15:04:05.000000Z07:00"')
+        if causes := [self.cause(*problem) for problem in events.problems(o, old, ns, r.group)]:
+            raise self.invalid(r, o, causes)
 
     def update(self, r, ns, name, new, q, subres=None, must_rv=False, manager=None):
         old = self.cur(r, ns, name)
@@ -812,6 +812,8 @@ class Emulator:
         if not m.get("finalizers"):
             m.pop("finalizers", None)
         w = self.shape(r, new, q)
+        if r.plural == "events":
+            self.check_event(r, ns, new, od)
         if om.get("deletionTimestamp") and set(m.get("finalizers", [])) - set(
             om.get("finalizers", [])
         ):
@@ -999,7 +1001,7 @@ class Emulator:
         p = dec(raw)
         for _ in range(1):
             cur = self.cur(r, ns, name)
-            d = dec(cur.raw)
+            d = dec(self.view(r, cur))
             if ct == "application/merge-patch+json" or (
                 ct == "application/strategic-merge-patch+json" and not r.custom
             ):
@@ -1035,7 +1037,7 @@ class Emulator:
                 "resourceVersion"
             ]:
                 new["metadata"].pop("resourceVersion")
-        return (*self.update(r, ns, name, new, q, subres, manager=manager), 200)
+        return (*self.update(r, ns, name, self.ingest(r, new), q, subres, manager=manager), 200)
 
     def mp(self, t, p):
         if not isinstance(p, dict):
@@ -1446,39 +1448,11 @@ class Emulator:
             {k: v for k, v in dec(self.view(r, o)).items() if k not in ("kind", "apiVersion")}
         )
 
-    def view(self, r, o):  # events.k8s.io <-> core/v1 share storage
-        if r.key != ("", "events"):
-            return o.raw
-        d = dict(o.d)
-        if r.group == "events.k8s.io" and "involvedObject" in d:
-            d |= {
-                "apiVersion": r.gv,
-                "regarding": d.pop("involvedObject"),
-                "note": d.pop("message", None),
-                "reportingController": d.pop("reportingComponent", ""),
-                "deprecatedCount": d.pop("count", None),
-                "deprecatedFirstTimestamp": d.pop("firstTimestamp", None),
-                "deprecatedLastTimestamp": d.pop("lastTimestamp", None),
-                "deprecatedSource": d.pop("source", None),
-            }
-        elif not r.group:
-            d |= {"apiVersion": "v1"}
-        return enc({k: v for k, v in d.items() if v is not None})
+    def view(self, r, o):
+        return enc(events.shown(o.d, r.group)) if r.plural == "events" else o.raw
 
     def ingest(self, r, o):
-        if r.group == "events.k8s.io":
-            for a, b in (
-                ("regarding", "involvedObject"),
-                ("note", "message"),
-                ("reportingController", "reportingComponent"),
-                ("deprecatedCount", "count"),
-                ("deprecatedFirstTimestamp", "firstTimestamp"),
-                ("deprecatedLastTimestamp", "lastTimestamp"),
-                ("deprecatedSource", "source"),
-            ):
-                if a in o:
-                    o[b] = o.pop(a)
-        return o
+        return events.stored(o) if r.plural == "events" else o
 
     # ---- watch
     async def watch(self, req, r, ns, name, q, table):

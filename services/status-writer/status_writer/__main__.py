@@ -3,7 +3,7 @@
 import os
 
 from cloudkit.runtime.delivery import deliver
-from cloudkit.runtime.kube import KubeInstances, connect_kube
+from cloudkit.runtime.kube import KubeEvents, KubeInstances, connect_kube
 from cloudkit.runtime.service import Shell, run_service
 from cloudkit.runtime.wiring import open_bus
 from status_writer.assembly import assemble
@@ -16,9 +16,13 @@ async def build(settings: Settings, shell: Shell) -> None:
     kube = await shell.enter(connect_kube(os.environ))
     bus = await shell.enter(open_bus(settings, shell, service=SERVICE))
     writer, subscriptions = assemble(
-        settings, instances=KubeInstances(kube), jobs=bus.jobs, clock=shell.clock
+        settings,
+        instances=KubeInstances(kube),
+        noticeboard=KubeEvents(kube, shell.clock, service=SERVICE),
+        jobs=bus.jobs,
+        clock=shell.clock,
     )
-    await shell.enter(writer.lanes.working())
+    await shell.enter(writer.working())
     for subscription in subscriptions:
         shell.spawn(subscription.durable, deliver(bus, subscription, stopping=shell.stopping))
 

@@ -6,19 +6,21 @@
 from typing import Any
 
 from cloudkit.runtime.delivery import Subscription
-from cloudkit.runtime.ports import Clock, Instances, JobLog
+from cloudkit.runtime.ports import Clock, Instances, JobLog, Noticeboard
+from status_writer.announcing import Announcer
 from status_writer.handlers import StatusWriter
 from status_writer.settings import Settings
 from status_writer.subscriptions import intents, job_events
 
 
 def assemble(
-    settings: Settings, *, instances: Instances, jobs: JobLog, clock: Clock
+    settings: Settings, *, instances: Instances, noticeboard: Noticeboard, jobs: JobLog, clock: Clock
 ) -> tuple[StatusWriter, tuple[Subscription[Any], ...]]:
-    """Who writes, once its lanes work, and what it hears; nothing runs yet."""
+    """Who writes, once it is working, and what it hears; nothing runs yet."""
     writer = StatusWriter(
         instances=instances,
         jobs=jobs,
+        announcer=Announcer(noticeboard),
         clock=clock,
         policy=settings.policy,
         gather=settings.status_gather,

@@ -6,6 +6,8 @@ messages may come twice, late or out of order, and two status-writers may run: t
 all that is known, and every write fails if the resource changed since it was read.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import structlog
@@ -17,6 +19,7 @@ from cloudkit.lifecycle.policy import Policy
 from cloudkit.runtime.answers import DONE, Answer, Never, Received
 from cloudkit.runtime.lanes import Lane, Lanes
 from cloudkit.runtime.ports import Clock, Instances, JobLog
+from status_writer.announcing import Announcer
 from status_writer.clerk import Clerk
 from status_writer.errands import Errand
 
@@ -30,13 +33,14 @@ STALE_AFTER = 300.0
 
 @dataclass
 class StatusWriter:
-    """Handles `Reconcile` and job events. Needs ``lanes.working()``.
+    """Handles `Reconcile` and job events, as long as it is `working`.
 
     News is gathered for *gather* seconds, the end of a job for none.
     """
 
     instances: Instances
     jobs: JobLog
+    announcer: Announcer
     clock: Clock
     policy: Policy
     gather: float
@@ -47,6 +51,12 @@ class StatusWriter:
     def __post_init__(self) -> None:
         self.lanes = Lanes(self._work, clock=self.clock, width=AT_ONCE)
         self._clerk = Clerk(self.instances, self.jobs, self.clock, self.policy)
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Work as long as the block lasts. What was written at the end is still told."""
+        async with self.announcer.working(), self.lanes.working():
+            yield
 
     async def reconcile(self, received: Received[Intent]) -> Answer:
         """Bring the instance up to date with its log; adopt or release it."""

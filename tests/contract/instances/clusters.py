@@ -6,7 +6,7 @@ from random import Random
 from typing import Any, Protocol, TypeAlias, TypedDict, Unpack
 from uuid import uuid4
 
-from cloudkit.contracts.errors import NotFound
+from cloudkit.contracts.errors import Conflict, NotFound
 from cloudkit.contracts.instance import API_VERSION, KIND, ComputeInstance, read_instance
 from cloudkit.runtime.clock import SystemClock
 from cloudkit.runtime.health import Health
@@ -112,6 +112,10 @@ class ServerCluster:
                 await self.instances.set_finalizers(live, [])
                 with contextlib.suppress(NotFound):  # if it was being deleted, that ended it
                     await self.delete(name)
+        with contextlib.suppress(Conflict, NotFound):  # if it was being deleted already
+            await self.delete_namespace()
+
+    async def delete_namespace(self) -> None:
         await self.client.request(Request(method="DELETE", path=f"/api/v1/namespaces/{self.namespace}"))
 
     def feed(self) -> Feed:

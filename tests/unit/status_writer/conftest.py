@@ -8,5 +8,5 @@ from unit.status_writer.world import World
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
     world = World()
-    async with world.writer.lanes.working():
+    async with world.writer.working():
         yield world

@@ -411,7 +411,7 @@ async def test_a_resource_that_cannot_be_read_is_counted_and_its_messages_are_do
 async def test_two_status_writers_at_once_do_no_harm(world: World) -> None:
     vm = world.create(finalizers=())
     other = world.another_writer()
-    async with other.lanes.working():
+    async with other.working():
         messages = [world.reconcile(vm.ref), world.reconcile(vm.ref, by=other)]
         await world.settle()
         for event in (LAUNCHED, RUNNING, SUCCEEDED):

@@ -14,6 +14,8 @@ from cloudkit.lifecycle.policy import Policy
 from cloudkit.runtime.answers import Answer, Received
 from cloudkit.runtime.testing import ManualClock, MemoryJobLog
 from cloudkit.runtime.testing.kube import MemoryInstances
+from cloudkit.runtime.testing.noticeboard import MemoryNoticeboard
+from status_writer.announcing import Announcer
 from status_writer.handlers import StatusWriter
 
 GATHER = 0.15
@@ -79,12 +81,18 @@ class World:
         self.clock = ManualClock()
         self.kube = Kube(self.clock)
         self.log = MemoryJobLog(self.clock)
+        self.board = MemoryNoticeboard(self.clock)
         self.writer = self.another_writer()
         self._revisions: dict[InstanceRef, int] = {}
 
     def another_writer(self) -> StatusWriter:
         return StatusWriter(
-            instances=self.kube, jobs=self.log, clock=self.clock, policy=Policy(), gather=GATHER
+            instances=self.kube,
+            jobs=self.log,
+            announcer=Announcer(self.board),
+            clock=self.clock,
+            policy=Policy(),
+            gather=GATHER,
         )
 
     def create(self, name: str = "vm", *, finalizers: Sequence[str] = (FINALIZER,)) -> ComputeInstance:

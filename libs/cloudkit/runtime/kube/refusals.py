@@ -30,6 +30,8 @@ SYSTEM = "Kubernetes"
 TOO_MANY_REQUESTS = 429
 NO_SUCH_RESOURCE = "NoSuchResource"
 """The reason of a 404 that is about the path: the server does not know the kind (yet)."""
+NAMESPACE_TERMINATING = "NamespaceTerminating"
+"""The reason of a 403 because the namespace is being deleted: nothing can be created there any more."""
 
 CLASSES: dict[int, type[Refused]] = {
     401: Unauthorized,
@@ -40,10 +42,17 @@ CLASSES: dict[int, type[Refused]] = {
 }
 
 
+class Cause(msgspec.Struct, frozen=True):
+    """Why, more closely than the reason says."""
+
+    reason: str = ""
+
+
 class Details(msgspec.Struct, frozen=True):
     """What a refusal is about."""
 
     name: str = ""
+    causes: tuple[Cause, ...] = ()
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -64,6 +73,8 @@ def refusal(http_status: int, body: bytes | msgspec.Raw) -> ProvisionerError:
     reason = status.reason
     if http_status == 404 and not status.details.name:
         reason = NO_SUCH_RESOURCE
+    if Cause(NAMESPACE_TERMINATING) in status.details.causes:
+        reason = NAMESPACE_TERMINATING
     return CLASSES.get(http_status, Refused)(told, system=SYSTEM, status=http_status, reason=reason)
 
 

@@ -86,13 +86,36 @@ class Convergence:
     def _lies(self, instance: ComputeInstance) -> Iterator[str]:
         if instance.status.observed_generation != instance.metadata.generation:
             yield f"{instance.ref}'s status is about an older spec"
+        yield from self._odd_conditions(instance)
         for record in instance.status.jobs:
             if not record.closed and record is instance.status.jobs[-1]:
                 yield f"{instance.ref}'s job {record.number} is {record.state}"
             elif is_unobserved(record) and self._lost_since(instance):
                 continue  # First the status has missed its end, then the log forgot it: unknown is no lie.
+            elif self.invariants.believed_a_person(instance.metadata.uid):
+                continue
             elif (truth := self._truth(instance, record)) not in (None, record.state):
                 yield f"{instance.ref}'s job {record.number} is {record.state}, in AAP {truth}"
+
+    def _odd_conditions(self, instance: ComputeInstance) -> Iterator[str]:
+        """What does not become an instance that is ready."""
+        shown = {one.type: (one.status, one.reason) for one in instance.status.conditions}
+        expected = {
+            "Ready": "True",
+            "Available": "True",
+            "ConfigurationApplied": "True",
+            "Progressing": "False",
+        }
+        for type, status in expected.items():
+            if shown.get(type, ("missing", ""))[0] != status:
+                yield f"{instance.ref} is Ready, and {type} is {shown.get(type)}"
+        for type in {"Stalled", "Misconfigured", "Deprovisioned"} & set(shown):
+            yield f"{instance.ref} is Ready, and {type} is there: {shown[type]}"
+        if instance.status.next_retry_at is not None:
+            yield f"{instance.ref} is Ready, and is tried again"
+        asked, done = instance.restart_requested_at, instance.status.last_restarted_at
+        if asked is not None and (done is None or done < asked):
+            yield f"{instance.ref} is Ready, and was not restarted"
 
     def _lost_since(self, instance: ComputeInstance) -> bool:
         """Whether the log was lost in the life of *instance*."""

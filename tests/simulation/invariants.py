@@ -3,6 +3,7 @@
 I1  at most one job is active for a name            I4  the finalizer goes last: after a cleanup
 I2  no provision once its cleanup was launched      I5  records never go back; nothing is launched
 I3  a job number is launched once                       for an instance long gone
+I7  nothing is launched for what has been paused for long
 """
 
 from collections import defaultdict
@@ -20,6 +21,10 @@ from simulation.history import History
 from simulation.hosts import Process
 from simulation.lateness import Lateness
 
+PAUSE_IS_KNOWN = 1200.0
+"""Seconds after which nobody may start anything any more that was asked for before a pause: an intent counts
+for five minutes, a launch may be on its way for as long again, and both clocks may be slow."""
+
 
 class Invariants:
     """Hears of everything that happens; *time* is virtual."""
@@ -33,6 +38,10 @@ class Invariants:
         """When AAP forgot jobs: it was purged, or restored."""
         self.forced: set[str] = set()
         """Uids whose finalizer a person took off."""
+        self.paused_at: dict[str, float | None] = {}
+        """Since when people want nothing started for an instance, by its uid."""
+        self.meddled: dict[tuple[str, int], int] = {}
+        """The revision of the records that somebody edited by hand, by uid and number."""
         self.restored: set[str] = set()
         """Uids whose status is about to be overwritten from a backup."""
         self.launches: list[AuditEntry] = []
@@ -112,6 +121,9 @@ class Invariants:
             self._log_lost_in_the_life_of(launch.uid)
         ):
             self._history.violated("I1", f"{launch.cloudkit_job} launched beside a playbook of EDA")
+        paused_at = self.paused_at.get(launch.uid)
+        if paused_at is not None and self._time() - paused_at > PAUSE_IS_KNOWN:
+            self._history.violated("I7", f"{launch.cloudkit_job} launched although it is paused")
         place = launch.namespace, launch.name
         if not same and launch.at.timestamp() - self._canceled_at.get(place, 0.0) < LINGERS:
             self._history.violated("I1", f"{launch.cloudkit_job} launched while a canceled playbook goes on")
@@ -187,7 +199,10 @@ class Invariants:
         before = {} if uid in self.restored else self._seen.get(uid, {})
         now = {job.number: job for job in instance.status.jobs}
         for number, job in now.items():
-            if (old := before.get(number)) is not None and self._went_back(uid, old, job):
+            old = before.get(number)
+            if old is None or self.meddled.get((uid, number)) == old.revision:
+                continue  # What somebody wrote there by hand may be corrected.
+            if self._went_back(uid, old, job):
                 what = f"record {uid}/{number} went back from {_brief(old)} to {_brief(job)}"
                 self._history.violated("I5", what)
         self._seen[uid] = now
@@ -224,11 +239,17 @@ class Invariants:
             self._history.violated("I4", f"{instance.ref} {uid} released while EDA is at work")
         if uid in self.forced or not launched or self._webhooks[uid]:
             return
+        if self.believed_a_person(uid):
+            return
         if uid not in self._cleaned:
             self._history.violated("I4", f"{instance.ref} {uid} released without a successful cleanup")
         active = self._active[instance.ref.namespace, instance.ref.name].values()
         if running := [one.job for one in active if one.uid == uid]:
             self._history.violated("I4", f"{instance.ref} {uid} released while {running} run")
+
+    def believed_a_person(self, uid: str) -> bool:
+        """Somebody wrote by hand how a job of *uid* ended, and the log that could tell better was lost."""
+        return self._log_lost_in_the_life_of(uid) and any(uid == meddled for meddled, _ in self.meddled)
 
 
 def _verb(intent: Intent) -> str:

@@ -1,11 +1,23 @@
-"""People: they create, change, delete, recreate and annotate instances, force finalizers off, and cancel
-jobs in AAP. When the faults are over they ask for what is stuck to be tried again.
+"""People: they create, change, delete, recreate, pause, restart and annotate instances, edit what stands in
+a status, force finalizers off, and cancel jobs in AAP. When the faults are over they ask for what is stuck to
+be tried again.
 """
 
 from dataclasses import dataclass
 from itertools import count
 
-from cloudkit.contracts.instance import MANAGEMENT_ANNOTATION, RETRY_ANNOTATION, UNMANAGED, ComputeInstance
+import msgspec
+
+from cloudkit.contracts.instance import (
+    MANAGEMENT_ANNOTATION,
+    PAUSED_ANNOTATION,
+    RESTART_FIELD,
+    RETRY_ANNOTATION,
+    UNMANAGED,
+    ComputeInstance,
+    Phase,
+)
+from cloudkit.contracts.jobs import JobState
 from simulation import aap
 from simulation.climates import Climate
 from simulation.faults import Dice
@@ -77,6 +89,28 @@ class Users:
     def _unmanaged(self, name: str, instance: ComputeInstance) -> None:
         self._annotate(name, MANAGEMENT_ANNOTATION, None if instance.unmanaged else UNMANAGED)
 
+    def _pause(self, name: str, instance: ComputeInstance) -> None:
+        self._annotate(name, PAUSED_ANNOTATION, None if instance.paused else "true")
+        self.invariants.paused_at[instance.metadata.uid] = None if instance.paused else self.loop.time()
+
+    def _restart(self, name: str, _: ComputeInstance) -> None:
+        now = self.kube.time().isoformat()
+        self.history.tell("user", f"wants {name} restarted")
+        self.kube.edit(NAMESPACE, name, spec={RESTART_FIELD: now})
+
+    def _meddle(self, name: str, instance: ComputeInstance) -> None:
+        """Somebody writes into the status what they wish were true."""
+        wish = self.dice.random.choice((JobState.SUCCEEDED, JobState.FAILED))
+        jobs = [msgspec.to_builtins(job) for job in instance.status.jobs]
+        if jobs:
+            jobs[-1]["state"] = wish
+            edited = instance.status.jobs[-1]
+            self.invariants.meddled[instance.metadata.uid, edited.number] = edited.revision
+        phase = Phase.READY if wish is JobState.SUCCEEDED else Phase.FAILED
+        status = {**msgspec.to_builtins(instance.status), "phase": phase, "jobs": jobs}
+        self.history.fault("status edited", name, wish)
+        self.kube.write_status(NAMESPACE, name, status)
+
     def _annotate(self, name: str, annotation: str, value: str | None) -> None:
         self.history.tell("user", f"annotates {name} with {annotation}={value}")
         self.kube.edit(NAMESPACE, name, annotations={annotation: value})
@@ -109,6 +143,8 @@ class Users:
             instance = seen.instance
             if instance.unmanaged:
                 self._unmanaged(instance.metadata.name, instance)
+            if instance.paused:
+                self._pause(instance.metadata.name, instance)
             if any(one.type == "Stalled" and one.status == "True" for one in instance.status.conditions):
                 self._retry(instance.metadata.name, instance)
         self.loop.call_later(LOOKS_AGAIN, self.look_after_everything, context=WORLD)

@@ -3,7 +3,7 @@
 Only transitions are told, never that something is still as it was; so nothing is told in a loop.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from cloudkit.contracts.instance import ComputeInstance, ComputeInstanceStatus, Condition, Phase
 from cloudkit.contracts.jobs import JobRecord, JobState, JobType
@@ -47,10 +47,9 @@ def notices(before: ComputeInstance, after: ComputeInstanceStatus) -> tuple[Noti
     )
 
 
-def released(instance: ComputeInstance) -> Notice:
-    """What to tell when our finalizer was taken off *instance*."""
-    others = ", ".join(name for name in instance.metadata.finalizers)
-    left = f"; it still waits for {others}" if others else ""
+def released(others: Sequence[str]) -> Notice:
+    """What to tell when our finalizer was taken off an instance; *others* hold it still."""
+    left = f"; it still waits for {', '.join(others)}" if others else ""
     return _normal(RELEASED, "Deprovision", f"Nothing of ours holds it any longer{left}")
 
 

@@ -20,11 +20,13 @@ from cloudkit.contracts.instance import FINALIZER, ComputeInstance, ComputeInsta
 from cloudkit.contracts.jobs import JobRecord
 from cloudkit.lifecycle.decide import Write, decide
 from cloudkit.lifecycle.history import is_unobserved, newest
+from cloudkit.lifecycle.notices import notices, released
 from cloudkit.lifecycle.policy import Policy
 from cloudkit.lifecycle.project import project, status_patch
 from cloudkit.runtime.lanes import Lane
 from cloudkit.runtime.metrics import STATUS_WRITES, UNREADABLE_INSTANCES
 from cloudkit.runtime.ports import Clock, Instances, JobLog
+from status_writer.announcing import Announcer
 from status_writer.errands import Errand, events_of
 from status_writer.latest import Latest
 from status_writer.orphans import Orphans
@@ -38,11 +40,14 @@ TRIES = 5
 class Clerk:
     """Does errands; for each lane only one call at a time."""
 
-    def __init__(self, instances: Instances, jobs: JobLog, clock: Clock, policy: Policy) -> None:
+    def __init__(
+        self, instances: Instances, jobs: JobLog, clock: Clock, policy: Policy, announcer: Announcer
+    ) -> None:
         self._instances = instances
         self._jobs = jobs
         self._clock = clock
         self._policy = policy
+        self._announcer = announcer
         self._latest = Latest()
         self._orphans = Orphans(jobs)
 
@@ -125,6 +130,7 @@ class Clerk:
         with _counted("status"):
             written = await self._instances.patch_status(instance, patch)
         self._latest.keep(lane, written)
+        self._announcer.tell(written, notices(instance, status))
         job = newest(written.jobs)
         log.info(
             "status written",
@@ -150,6 +156,7 @@ class Clerk:
         ours = {FINALIZER, *self._policy.playbook_finalizers}
         others = tuple(name for name in instance.metadata.finalizers if name not in ours)
         await self._set_finalizers("release", lane, instance, others)
+        self._announcer.tell(instance, [released(others)])
         log.info("released", instance=str(instance.ref), uid=instance.ref.uid, left_to=others)
 
     async def _set_finalizers(

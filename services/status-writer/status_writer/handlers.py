@@ -50,7 +50,7 @@ class StatusWriter:
 
     def __post_init__(self) -> None:
         self.lanes = Lanes(self._work, clock=self.clock, width=AT_ONCE)
-        self._clerk = Clerk(self.instances, self.jobs, self.clock, self.policy)
+        self._clerk = Clerk(self.instances, self.jobs, self.clock, self.policy, self.announcer)
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:

@@ -63,7 +63,9 @@ class _OfReleases(Bug):
     spoiled: type[Clerk]
 
     def writer(self, writer: StatusWriter) -> None:
-        writer._clerk = self.spoiled(writer.instances, writer.jobs, writer.clock, writer.policy)
+        writer._clerk = self.spoiled(
+            writer.instances, writer.jobs, writer.clock, writer.policy, writer.announcer
+        )
 
 
 class ReleasedWithoutTheLog(_OfReleases):

@@ -8,6 +8,7 @@ from cloudkit.contracts.instance import (
 )
 from cloudkit.contracts.jobs import JobRecord, JobType
 from cloudkit.lifecycle.finding import FALSE, PROGRESSING, STALLED, TRUE, Finding
+from cloudkit.lifecycle.history import newest
 from cloudkit.lifecycle.situation import Situation
 from cloudkit.lifecycle.work import (
     IN_PROGRESS,
@@ -34,7 +35,7 @@ def progressing(situation: Situation) -> Finding:
     instance = situation.instance
     if situation.active is not None:
         return _a_job_is_active(situation, situation.active)
-    if situation.deleting and succeeded(situation.newest):
+    if situation.deleting and succeeded(newest(instance.jobs, JobType.DEPROVISION)):
         return _goes_on(RELEASING, "The machine is gone; the resource goes once no finalizer holds it")
     if situation.settled and not situation.deleting:
         return _rests(SETTLED, "The machine is as the spec asks; nothing is left to do")

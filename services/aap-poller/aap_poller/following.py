@@ -121,7 +121,9 @@ class Following:
             return await self._compared(event, row)
         except Conflict as conflict:
             return Later(CONFLICT_AGAIN_AFTER, conflict.message)
-        except (Refused, Malformed) as problem:
+        except (Refused, Malformed, Unreachable, Unanswered) as problem:
+            if isinstance(problem, Unreachable | Unanswered) and problem.system != "AAP":
+                raise
             log.warning("a job cannot be followed", error=problem.message, **about(event.instance, event.job))
             return self._later(problem.message)
 

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from aap_poller.records import Records
 from aap_poller.rows import JobKey
-from cloudkit.contracts.errors import Forbidden, Unreachable
+from cloudkit.contracts.errors import Forbidden, ProvisionerError, Unanswered, Unreachable
 from cloudkit.contracts.events import JobEvent, JobEventName
 from cloudkit.contracts.intents import Cancel, Confirm, Reconcile
 from cloudkit.contracts.jobs import JobKind, JobState, Provider
@@ -173,15 +173,24 @@ async def test_a_workflow_job_is_not_taken_for_purged(world: World, replica: Rep
     assert (world.last.event, world.last.job.kind) == (JobEventName.SUCCEEDED, JobKind.WORKFLOW_JOB)
 
 
+@pytest.mark.parametrize(
+    "failure",
+    [
+        Forbidden("no", system="AAP", status=403),
+        Unanswered("no", system="AAP"),
+        Unreachable("no", system="AAP"),
+    ],
+    ids=lambda failure: type(failure).__name__,
+)
 async def test_one_job_that_may_not_be_read_does_not_keep_others_from_being_polled(
-    world: World, replica: Replica
+    world: World, replica: Replica, failure: ProvisionerError
 ) -> None:
     hidden = await world.happen(JobEventName.LAUNCHED, world.shown(1, "9999", claimant="c"))
     other = replace(VM, name="other", uid="uid-9")
     await replica.launch(world.provision(instance=other))
     launched = world.last
     world.clock.pass_time(60)
-    world.aap.failures["job"] = [Forbidden("no", system="AAP", status=403)]
+    world.aap.failures["job"] = [failure]
     answers = await replica.poll(hidden, launched)
     assert answers == [Later(30.0, "no"), DONE]
 

@@ -15,6 +15,7 @@ from cloudkit.lifecycle.project import project, status_patch
 from unit.lifecycle.specimens import (
     A_WHILE_AGO,
     NOW,
+    POLICY,
     claimed,
     delayed,
     deprovision,
@@ -24,6 +25,7 @@ from unit.lifecycle.specimens import (
     provision,
 )
 
+SUCCEEDED, RUNNING = JobState.SUCCEEDED, JobState.RUNNING
 PATIENT = Policy(max_job_history=3)
 ENDINGS = [JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELED]
 UNDER_WAY = st.sampled_from([JobState.PENDING, JobState.WAITING, JobState.RUNNING, JobState.UNKNOWN])
@@ -167,3 +169,26 @@ def test_messages_of_jobs_that_decide_are_kept_whole() -> None:
     older, newer = trim(jobs, 10)
     assert len(older.message.encode()) <= 256
     assert newer.message == "new " * 200
+
+
+def test_what_somebody_wrote_into_the_history_by_hand_is_corrected_from_the_log() -> None:
+    wish = provision(1, SUCCEEDED, revision=3)
+    log = [claimed(provision(1, revision=1)), happened(provision(1, RUNNING, revision=3))]
+    assert [job.state for job in project(instance(wish), log, NOW, POLICY).jobs] == [RUNNING]
+
+
+def test_what_the_log_has_not_told_yet_is_no_forgery() -> None:
+    newer = provision(1, SUCCEEDED, revision=4)
+    log = [claimed(provision(1, revision=1)), happened(provision(1, RUNNING, revision=3))]
+    assert project(instance(newer), log, NOW, POLICY).jobs == (newer,)
+
+
+def test_what_stood_there_before_a_log_was_lost_is_no_forgery() -> None:
+    before = provision(1, SUCCEEDED, revision=3)
+    log = [happened(provision(1, RUNNING, revision=3), JobEventName.ADOPTED)]
+    assert project(instance(before), log, NOW, POLICY).jobs == (before,)
+
+
+def test_an_older_claim_that_is_delivered_again_makes_nothing_a_forgery() -> None:
+    shown = provision(1, RUNNING, revision=3)
+    assert project(instance(shown), [claimed(provision(1, revision=1))], NOW, POLICY).jobs == (shown,)

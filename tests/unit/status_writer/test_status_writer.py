@@ -444,3 +444,36 @@ async def _deprovisioned(world: World, outcome: JobEventName, finalizers: tuple[
     world.record(await world.happens(outcome, vm, 2, JobType.DEPROVISION))
     await world.settle()
     return vm
+
+
+async def test_people_are_told_what_became_of_a_job(world: World) -> None:
+    vm = world.create()
+    world.record(await world.happens(LAUNCHED, vm))
+    world.record(await world.happens(SUCCEEDED, vm))
+    await world.gathered()
+    assert [one.notice.reason for one in world.board.recorded] == ["JobLaunched", "Provisioned"]
+
+
+async def test_people_are_told_nothing_that_could_not_be_written(world: World) -> None:
+    vm = world.create()
+    world.kube.failures = [Unreachable("away")]
+    message = world.record(await world.happens(LAUNCHED, vm))
+    await world.gathered()
+    assert isinstance(message.exception(), Unreachable)
+    assert world.board.recorded == ()
+
+
+async def test_a_status_that_somebody_edited_by_hand_is_corrected_from_the_log(world: World) -> None:
+    vm = world.create()
+    await world.happens(JobEventName.CLAIMED, vm)
+    world.record(await world.happens(LAUNCHED, vm))
+    await world.gathered()
+    shown = world.kube.now()
+    wish = {**msgspec.to_builtins(shown.status.jobs[0]), "state": "Succeeded"}
+    await world.kube.patch_status(shown, {"phase": "Ready", "jobs": [wish]})
+    world.reconcile(vm.ref)
+    await world.gathered()
+    assert (world.kube.now().status.phase, world.kube.now().jobs[0].state) == (
+        Phase.PROGRESSING,
+        JobState.PENDING,
+    )

@@ -1,18 +1,28 @@
 """The watcher: what it asks when, and that nothing is lost, asked without end, or held up."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
-from cloudkit.contracts.instance import InstanceRef
+from cloudkit.contracts.instance import (
+    MANAGEMENT_ANNOTATION,
+    PAUSED_ANNOTATION,
+    UNMANAGED,
+    ComputeInstance,
+    InstanceRef,
+)
 from cloudkit.contracts.intents import Provision, Reconcile
 from cloudkit.contracts.jobs import JobRecord, JobState, JobType
 from cloudkit.contracts.subjects import Addressee
 from cloudkit.lifecycle.config_version import config_version
+from cloudkit.lifecycle.project import project
 from cloudkit.runtime.metrics import UNREADABLE_INSTANCES
 from cloudkit.runtime.testing import ManualClock
 from unit.watcher.world import World
+
+NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 
 
 def asked_vcpus(world: World) -> list[int]:
@@ -374,3 +384,96 @@ async def test_a_wall_clock_that_stands_still_makes_no_busy_loop() -> None:
     async with world.watching():
         await world.clock.advance(10)
         assert 10 <= world.instances.reads <= 20
+
+
+async def test_what_was_asked_for_is_taken_back_when_people_pause_an_instance(world: World) -> None:
+    async with world.watching():
+        world.create("vm")
+        await world.settle()
+        assert "Provision vm" in world.board.standing()
+        world.instances.edit("ns", "vm", annotations={PAUSED_ANNOTATION: "true"})
+        await world.settle()
+        assert world.board.standing() == ["Reconcile vm"]
+        world.instances.edit("ns", "vm", annotations={PAUSED_ANNOTATION: None})
+        await world.settle()
+        assert "Provision vm" in world.board.standing()
+
+
+async def test_what_was_asked_for_is_taken_back_when_people_look_after_an_instance(world: World) -> None:
+    async with world.watching():
+        world.create("vm")
+        await world.settle()
+        world.instances.edit("ns", "vm", annotations={MANAGEMENT_ANNOTATION: UNMANAGED})
+        await world.settle()
+        assert "Provision vm" not in world.board.standing()
+
+
+async def test_a_pause_takes_back_once_and_not_whenever_a_paused_instance_changes(world: World) -> None:
+    async with world.watching():
+        world.create("vm")
+        for note in ("one", "two", "three"):
+            world.instances.edit("ns", "vm", annotations={PAUSED_ANNOTATION: "true", "note": note})
+            await world.settle()
+        assert world.board.withdrawals == 1
+
+
+async def test_a_watcher_that_starts_takes_back_what_was_asked_for_before_a_pause(world: World) -> None:
+    async with world.watching():
+        world.create("vm")
+        await world.settle()
+    world.instances.edit("ns", "vm", annotations={PAUSED_ANNOTATION: "true"})
+    async with world.watching():
+        assert "Provision vm" not in world.board.standing()
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        pytest.param({"state": "Failed"}, id="another state"),
+        pytest.param({"jobID": "1"}, id="another job"),
+        pytest.param({"revision": 2}, id="an older revision"),
+        pytest.param(None, id="no job at all"),
+    ],
+)
+async def test_a_status_whose_jobs_somebody_edited_is_compared_with_the_log(
+    world: World, edit: dict[str, object] | None
+) -> None:
+    vm = await _ready(world)
+    async with world.watching():
+        assert world.board.standing() == []
+        now = await world.instances.get("ns", "vm")
+        assert now is not None
+        jobs = [{**msgspec.to_builtins(job), **edit} for job in now.status.jobs] if edit else []
+        await world.instances.patch_status(now, {"jobs": jobs})
+        await world.settle()
+        assert "Reconcile vm" in world.board.standing()
+        assert vm.ref in {intent.instance for _, intent in world.board.waiting}
+
+
+async def test_news_of_a_job_is_no_edit(world: World) -> None:
+    await _ready(world)
+    async with world.watching():
+        now = await world.instances.get("ns", "vm")
+        assert now is not None
+        again = replace(now.status.jobs[0], revision=5, message="told anew")
+        status = project(replace(now, status=replace(now.status, jobs=(again,))), (), NOW, world.policy)
+        await world.instances.patch_status(now, msgspec.to_builtins(status))
+        await world.settle()
+        assert world.board.standing() == []
+
+
+async def _ready(world: World) -> ComputeInstance:
+    """An instance whose spec is applied, and whose status says so."""
+    vm = world.create("vm")
+    job = JobRecord(
+        type=JobType.PROVISION,
+        state=JobState.SUCCEEDED,
+        timestamp=NOW,
+        finished_at=NOW,
+        number=1,
+        revision=4,
+        job_id="4001",
+        config_version=config_version(vm.spec),
+    )
+    status = project(replace(vm, status=replace(vm.status, jobs=(job,))), (), NOW, world.policy)
+    return await world.instances.patch_status(vm, msgspec.to_builtins(status))

@@ -26,6 +26,7 @@ class Board(MemoryIntents):
         self.held: set[str] = set()
         self.released = asyncio.Event()
         self.tried = 0
+        self.withdrawals = 0
 
     async def publish(self, addressee: Addressee, intent: Intent) -> None:
         self.tried += 1
@@ -39,6 +40,7 @@ class Board(MemoryIntents):
         return await super().outstanding(namespace)
 
     async def withdraw(self, instance: InstanceRef) -> None:
+        self.withdrawals += 1
         self._must_be_there()
         await super().withdraw(instance)
 

@@ -20,6 +20,7 @@ DELETING = "Deleting"
 RELEASED = "Released"
 RESTARTED = "Restarted"
 RESUMED = "Resumed"
+JOB_ENDED = "JobEnded"
 ENDED = {
     (JobType.PROVISION, JobState.SUCCEEDED): "Provisioned",
     (JobType.PROVISION, JobState.FAILED): "ProvisionFailed",
@@ -80,7 +81,7 @@ def _of_an_end(job: JobRecord, *, expected: bool) -> Notice:
     good = job.state is JobState.SUCCEEDED or (expected and job.state is JobState.CANCELED)
     tell = _normal if good else _warning
     return tell(
-        ENDED.get((job.type, job.state), "JobEnded"), job.type.capitalize(), f"{_called(job)}: {job.message}"
+        ENDED.get((job.type, job.state), JOB_ENDED), job.type.capitalize(), f"{_called(job)}: {job.message}"
     )
 
 

@@ -1,5 +1,8 @@
 """What people hear of, when one status turns into another."""
 
+import re
+from pathlib import Path
+
 import pytest
 from msgspec.structs import replace
 
@@ -12,7 +15,19 @@ from cloudkit.contracts.instance import (
 )
 from cloudkit.contracts.jobs import JobState
 from cloudkit.contracts.notices import Notice, NoticeType
-from cloudkit.lifecycle.notices import MAX_NOTE_BYTES, notices, released
+from cloudkit.lifecycle.notices import (
+    DELETING,
+    ENDED,
+    EXPECTED,
+    JOB_ENDED,
+    LAUNCHED,
+    MAX_NOTE_BYTES,
+    RELEASED,
+    RESTARTED,
+    RESUMED,
+    notices,
+    released,
+)
 from cloudkit.lifecycle.project import project
 from unit.lifecycle.specimens import (
     NOW,
@@ -149,6 +164,16 @@ def test_no_note_is_longer_than_kubernetes_takes() -> None:
 def test_an_end_that_no_word_fits_is_told_all_the_same() -> None:
     notice, *_ = told(AT_WORK, happened(provision(state=RUNNING, finished_at=NOW, revision=4)))
     assert (notice.type, notice.reason) == (NoticeType.WARNING, "JobEnded")
+
+
+def test_every_reason_stands_on_the_page() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "describe.md").read_text()
+    words = {*ENDED.values(), LAUNCHED, DELETING, RELEASED, RESTARTED, RESUMED, JOB_ENDED, *EXPECTED}
+    assert (
+        set(re.findall(r"`([A-Z][A-Za-z]+)`", re.sub(r"^\| any other .*", "", page, flags=re.MULTILINE)))
+        >= words
+    )
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == words - EXPECTED
 
 
 def told(before: ComputeInstance, *events: JobEvent) -> tuple[Notice, ...]:

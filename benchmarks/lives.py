@@ -23,14 +23,16 @@ NUMBERS = {JobType.PROVISION: 1, JobType.DEPROVISION: 2}
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """``between``: seconds from one new instance to the next; ``before``: those before an event."""
+    """``between``: seconds from one new instance to the next; ``before``: those before an event.
+    ``in_waves``: all instances wait for each other before the next thing happens to them."""
 
     name: str
+    in_waves: bool = False
     between: float = 0.0
     before: Mapping[JobEventName, float] = field(default_factory=dict)
 
 
-FAST = Pace(name="as fast as possible")
+FAST = Pace(name="as fast as possible", in_waves=True)
 REALISTIC = Pace(
     name="realistic",
     between=0.05,

@@ -72,6 +72,12 @@ def test_a_story_claims_launches_and_tells_each_state_with_its_own_revision(type
 
 
 @pytest.mark.parametrize("type", JobType)
+def test_what_a_story_tells_of_its_job_is_news_to_people_each_time(type: JobType) -> None:
+    told = [(event.job.state, event.job.message) for event in story(VM, type, "v1", NOW)[1:]]
+    assert len(set(told)) == len(told)
+
+
+@pytest.mark.parametrize("type", JobType)
 def test_every_event_of_a_story_but_the_claim_changes_the_status(type: JobType) -> None:
     instance = _instance()
     for event in story(VM, type, "v1", NOW)[1:]:

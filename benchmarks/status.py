@@ -1,6 +1,6 @@
 """How fast instances get their status, and how few writes that takes. Tables, or JSON with --json.
 
-    python -m benchmarks.status                         everything: about eight minutes on two cores
+    python -m benchmarks.status                         everything: about seven minutes on two cores
     python -m benchmarks.status --instances 100 --system 0 --rows fast
 
 A real status-writer writes the whole lives of instances, told by job events, to the Kubernetes stand-in,

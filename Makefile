@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 ARGS ?=
-BENCH ?= lifecycle following
+BENCH ?= lifecycle following status
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -48,7 +48,7 @@ format: $(INSTALLED) ## Format the code, and mend what the linter can mend by it
 docs: $(INSTALLED) ## Write into the reference pages what the code says
 	PYTHONPATH=docs $(BIN)/python -m fromcode
 
-bench: $(INSTALLED) ## Measure how fast instances and jobs are, and what they cost (BENCH=lifecycle or following)
+bench: $(INSTALLED) ## Measure how fast instances and jobs are, and what they cost (BENCH=lifecycle, following or status)
 	@set -e; for name in $(BENCH); do $(BIN)/python -m benchmarks.$$name $(ARGS); done
 
 lock: $(INSTALLED) ## Write requirements.lock anew from pyproject.toml (ARGS=--upgrade for newer versions)

@@ -34,7 +34,7 @@ def tables(results: dict[str, list[Figures]]) -> str:
     """All *results* of `benchmarks.following`."""
     following = [row for figures in results["following"] for row in _following(figures)]
     storms = [_storm(figures) for figures in results["storms"]]
-    parts = [_table(FOLLOWING, following) if following else "", _table(STORM, storms) if storms else ""]
+    parts = [table(FOLLOWING, following) if following else "", table(STORM, storms) if storms else ""]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -69,7 +69,8 @@ def _spread(found: dict[str, float]) -> Iterable[str]:
     return (f"{found[name]:.2f} s" if name in found else NOTHING for name in ("p50", "p99", "max"))
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """*rows* under *head*, aligned."""
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     lines = (head, tuple("-" * width for width in widths), *rows)
     return "\n".join(

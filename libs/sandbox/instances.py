@@ -94,11 +94,12 @@ class Instances:
 @asynccontextmanager
 async def open_instances(kubeconfig: Path, namespace: str = "default") -> AsyncIterator[Instances]:
     """The instances of *namespace* in the stand-in that wrote *kubeconfig*."""
-    async with _client(kubeconfig) as http:
+    async with http_client(kubeconfig) as http:
         yield Instances(http, namespace)
 
 
-def _client(kubeconfig: Path) -> httpx.AsyncClient:
+def http_client(kubeconfig: Path) -> httpx.AsyncClient:
+    """Plain HTTP to the stand-in that wrote *kubeconfig*, as its administrator."""
     config = yaml.safe_load(kubeconfig.read_text())
     cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
     authority = base64.b64decode(cluster["certificate-authority-data"]).decode()

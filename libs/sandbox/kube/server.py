@@ -11,6 +11,7 @@ from aiohttp import web
 from sandbox.kube.access import Access, new_access, read_access
 from sandbox.kube.crds import read_manifests
 from sandbox.kube.emulator import Emulator
+from sandbox.kube.tally import Tally
 
 ADDRESS = "127.0.0.1"
 NAMESPACES = ("cloudkit-system",)
@@ -30,7 +31,7 @@ async def serve(*, directory: Path, port: int, crds: Sequence[Path]) -> AsyncIte
     listener = _listen(port, access.port)
     access = replace(access, port=listener.getsockname()[1])
     emulator = _emulator(access.token, crds)
-    runner = web.ServerRunner(web.Server(emulator, access_log=None), shutdown_timeout=SHUTDOWN_SECONDS)
+    runner = web.ServerRunner(web.Server(Tally(emulator), access_log=None), shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     try:
         await web.SockSite(runner, listener, ssl_context=access.tls()).start()

@@ -153,6 +153,7 @@ FAST = {
     "CLOUDKIT_AAP_STATUS_POLL_INTERVAL": "1s",
     "CLOUDKIT_AAP_SWEEP_INTERVAL": "200ms",
     "CLOUDKIT_RETRY_BASE": "500ms",
+    "CLOUDKIT_STATUS_GATHER": "150ms",
 }
 """What is worth waiting for in production, in a hurry."""
 EDA_PATIENCE = 5.0

@@ -12,7 +12,7 @@ class Settings(CommonSettings, NamespaceSettings, PolicySettings):
     status_gather: float = setting(
         "CLOUDKIT_STATUS_GATHER",
         duration,
-        default="150ms",
+        default="1s",
         minimum=0,
         maximum=5,
         doc="How long news of a job is gathered before it is written in one go; its end is written at once.",

@@ -6,7 +6,7 @@ from cloudkit.contracts.subjects import INTENTS, JOBS, Addressee, events_named, 
 from cloudkit.runtime.delivery import Subscription
 from status_writer.handlers import StatusWriter
 
-IN_FLIGHT = 2048
+IN_FLIGHT = 8192
 """Far more than are written at once: messages also wait here for company, to share one write. With less
 room than there are instances with news, those that could share a write never meet."""
 

@@ -39,6 +39,7 @@ KNOWN: Mapping[str, int] = {
     "acknowledged-first": 3,
     "no-repeat": 0,
     "launch-before-adoption": 16,
+    "pause-ignored": 0,
     "impatient-with-playbooks": 36,
     "blind-status": 6,
     "blind-finalizers": 315,

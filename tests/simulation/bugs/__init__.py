@@ -13,6 +13,7 @@ from simulation.bugs.asking import (
     IntentsOfTheGoneStay,
     LaunchBeforeAdoption,
     NoRepeat,
+    PauseIgnored,
     StaleIntentsDropped,
     StaleIntentsObeyed,
 )
@@ -78,6 +79,7 @@ BUGS: dict[str, type[Bug]] = {
     "acknowledged-first": AcknowledgedFirst,
     "no-repeat": NoRepeat,
     "launch-before-adoption": LaunchBeforeAdoption,
+    "pause-ignored": PauseIgnored,
     "impatient-with-playbooks": ImpatientWithPlaybooks,
     "blind-status": BlindStatus,
     "blind-finalizers": BlindFinalizers,

@@ -9,7 +9,7 @@ import msgspec
 from aap_poller.assembly import Poller
 from aap_poller.launching import Launching
 from aap_poller.payload import Launchable
-from cloudkit.contracts.instance import FINALIZER, ComputeInstance, InstanceRef
+from cloudkit.contracts.instance import FINALIZER, PAUSED_ANNOTATION, ComputeInstance, InstanceRef
 from cloudkit.contracts.intents import Deprovision, Intent, Provision, Reconcile
 from cloudkit.contracts.subjects import INTENTS, Addressee
 from cloudkit.runtime.answers import Answer, Received
@@ -113,3 +113,23 @@ class LaunchBeforeAdoption(Bug):
             saw(msgspec.structs.replace(instance, metadata=metadata))
 
         watcher.saw = believe  # type: ignore[method-assign]  # spoiled on purpose
+
+
+class PauseIgnored(Bug):
+    """What people paused is gone on with."""
+
+    def watcher(self, watcher: Watcher) -> None:
+        saw, get = watcher.saw, watcher.instances.get
+
+        async def get_it_running(namespace: str, name: str) -> ComputeInstance | None:
+            instance = await get(namespace, name)
+            return instance and _as_if_not_paused(instance)
+
+        put(watcher, "saw", lambda instance: saw(_as_if_not_paused(instance)))
+        put(watcher.instances, "get", get_it_running)
+
+
+def _as_if_not_paused(instance: ComputeInstance) -> ComputeInstance:
+    others = {name: text for name, text in instance.metadata.annotations.items() if name != PAUSED_ANNOTATION}
+    metadata = msgspec.structs.replace(instance.metadata, annotations=others)
+    return msgspec.structs.replace(instance, metadata=metadata)

@@ -11,6 +11,7 @@ from cloudkit.contracts.instance import (
     PAUSED_ANNOTATION,
     PLAYBOOK_FINALIZERS,
     RESTART_FIELD,
+    RETRY_ANNOTATION,
     ComputeInstance,
 )
 from cloudkit.contracts.jobs import JobRecord, JobState, Provider
@@ -106,6 +107,10 @@ STATES: dict[str, State] = {
     "spec taken back while the newer is being applied": aap(provision(1), NEWER),
     "spec changed while its job runs": aap(provision(state=RUNNING), spec=B),
     "failed": aap(provision(state=FAILED)),
+    "failed, then its spec changed": aap(provision(state=FAILED), spec=B),
+    "failed for the last time, then asked again": aap(
+        provision(5, FAILED, attempt=5), annotations={RETRY_ANNOTATION: "now"}
+    ),
     "failed, and tried again": aap(provision(1, FAILED), provision(2, RUNNING, attempt=2)),
     "failed for the last time": aap(provision(5, FAILED, attempt=5, message="disk full")),
     "canceled in AAP": aap(provision(state=CANCELED)),
@@ -136,6 +141,7 @@ STATES: dict[str, State] = {
         provision(state=RUNNING, reason=CANCEL_FORBIDDEN, message="Nobody lets us cancel job 101"),
         deleting=True,
     ),
+    "deleted after a failure": aap(provision(state=FAILED), deleting=True),
     "deleted, its EDA playbook awaited": eda(webhook(), deleting=True, finalizers=HELD),
     "deleted, its launch unconfirmed": unconfirmed(deleting=True),
     "deleted, its template unknown": refused(provision(1), deleting=True),
@@ -160,3 +166,21 @@ STATES: dict[str, State] = {
     ),
     "deleted and paused, removed": aap(provision(1), deprovision(2), deleting=True, annotations=PAUSED),
 }
+
+CREATED, GONE = "new", "deleted, removed"
+"""The first state, and the last before the resource is gone."""
+
+TRANSITIONS: tuple[tuple[str, str, str], ...] = (
+    ("its job running", "its job succeeded", "settled"),
+    ("its job running", "its job failed", "failed"),
+    ("its job running", "it was canceled", "canceled in AAP"),
+    ("settled", "a new spec", "spec changed"),
+    ("settled", "a restart wanted", "restart wanted"),
+    ("failed", "the next attempt", "failed, and tried again"),
+    ("failed", "a new spec", "failed, then its spec changed"),
+    ("failed for the last time", "asked again", "failed for the last time, then asked again"),
+    ("its job running", "deleted", "deleted, its provision job running"),
+    ("settled", "deleted", "deleted"),
+    ("failed", "deleted", "deleted after a failure"),
+)
+"""What leads from one state to another, where that makes another phase of it."""

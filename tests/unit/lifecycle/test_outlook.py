@@ -84,6 +84,8 @@ PROGRESSING: dict[str, Said] = {
         "Provision job 101 is running (attempt 1 of 5); then the spec as it is now is applied"
     ),
     "failed": BACKING_OFF,
+    "failed, then its spec changed": PROVISIONING,
+    "failed for the last time, then asked again": PROVISIONING,
     "failed, and tried again": active("Provision job 102 is running (attempt 2 of 5)"),
     "failed for the last time": (
         "False",
@@ -131,6 +133,7 @@ PROGRESSING: dict[str, Said] = {
         "CancelForbidden",
         "Nobody lets us cancel job 101",
     ),
+    "deleted after a failure": REMOVING,
     "deleted, its EDA playbook awaited": (
         "True",
         "AwaitingPlaybook",
@@ -193,6 +196,8 @@ CONFIGURATION_APPLIED: dict[str, Said] = {
     ),
     "spec changed while its job runs": NOT_PROVISIONED,
     "failed": NOT_PROVISIONED,
+    "failed, then its spec changed": NOT_PROVISIONED,
+    "failed for the last time, then asked again": NOT_PROVISIONED,
     "failed, and tried again": NOT_PROVISIONED,
     "failed for the last time": NOT_PROVISIONED,
     "canceled in AAP": NOT_PROVISIONED,
@@ -220,6 +225,7 @@ CONFIGURATION_APPLIED: dict[str, Said] = {
     "deleted before its first job": NOT_PROVISIONED,
     "deleted, its provision job running": NOT_PROVISIONED,
     "deleted, its provision job not ours to cancel": NOT_PROVISIONED,
+    "deleted after a failure": NOT_PROVISIONED,
     "deleted, its EDA playbook awaited": NOT_PROVISIONED,
     "deleted, its launch unconfirmed": NOT_PROVISIONED,
     "deleted, its template unknown": APPLIED,

@@ -113,6 +113,13 @@ def test_a_later_wish_is_made_as_well() -> None:
     assert job.restart_requested_at == NOW
 
 
+def test_the_last_of_several_restarts_is_remembered() -> None:
+    once = reported(wishing(instance(provision(1, restart_requested_at=ASKED))))
+    twice = _with_jobs(wishing(once, NOW), *once.jobs, provision(2, restart_requested_at=NOW))
+    assert reported(twice).status.last_restarted_at == NOW
+    assert asked(reported(twice)) is None
+
+
 def test_a_wish_in_the_future_is_made_at_once_since_no_clock_is_asked() -> None:
     job = asked(reported(wishing(instance(provision(1)), NOW + timedelta(days=365))))
     assert job is not None

@@ -321,6 +321,11 @@ def test_the_cleanup_names_the_job_that_it_waits_for() -> None:
     assert condition(status, "Deprovisioned").message == text
 
 
+def test_a_cleanup_after_which_something_was_made_begins_anew() -> None:
+    status = project(instance(deprovision(1), provision(2), deleting=True), (), NOW, POLICY)
+    assert condition(status, "Deprovisioned").message == "Waiting for a job"
+
+
 def test_the_text_of_a_failure_goes_with_the_recovery() -> None:
     failed = reported(instance(provision(1, FAILED, attempt=5, message="disk full", reason="NoSpace")))
     recovered = project(failed, [happened(provision(2, attempt=6))], NOW, POLICY)

@@ -46,7 +46,7 @@ format: $(INSTALLED) ## Format the code, and mend what the linter can mend by it
 	$(BIN)/ruff format .
 
 docs: $(INSTALLED) ## Write into the reference pages what the code says
-	PYTHONPATH=docs $(BIN)/python -m fromcode
+	PYTHONPATH=docs:tests $(BIN)/python -m fromcode
 
 bench: $(INSTALLED) ## Measure how fast instances and jobs are, and what they cost (BENCH=lifecycle, following or status)
 	@set -e; for name in $(BENCH); do $(BIN)/python -m benchmarks.$$name $(ARGS); done

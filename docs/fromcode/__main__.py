@@ -6,6 +6,7 @@ from fromcode.asyncapi import asyncapi_document
 from fromcode.examples import every_block
 from fromcode.pages import Parts, refreshed
 from fromcode.program import ROOT
+from fromcode.states import phase_diagram, state_tables
 from fromcode.tables import every_table
 
 DOCS = ROOT / "docs"
@@ -19,7 +20,7 @@ def pages() -> list[Path]:
 
 def parts() -> Parts:
     """Everything that pages may draw."""
-    return Parts(tables=every_table(), blocks=every_block())
+    return Parts(tables=every_table() | state_tables(), blocks=every_block() | {"phases": phase_diagram()})
 
 
 def main() -> None:

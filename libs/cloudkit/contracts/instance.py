@@ -210,10 +210,14 @@ class ComputeInstance(msgspec.Struct, frozen=True, kw_only=True):
             if view is not None and view.id
         )
 
+    def says(self, annotation: str) -> str:
+        """What people wrote into *annotation*, without the blanks around it; empty if nothing."""
+        return self.metadata.annotations.get(annotation, "").strip()
+
     @property
     def retry_requested_at(self) -> str:
         """What people wrote to have a job tried again; compared for change, never with a clock."""
-        return self.metadata.annotations.get(RETRY_ANNOTATION, "")[:LONGEST_RETRY_REQUEST]
+        return self.says(RETRY_ANNOTATION)[:LONGEST_RETRY_REQUEST]
 
     @property
     def reported_version(self) -> str:
@@ -223,15 +227,15 @@ class ComputeInstance(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def abandoned_job(self) -> str:
         """The number of the job that people have given up."""
-        return self.metadata.annotations.get(ABANDON_ANNOTATION, "").strip()
+        return self.says(ABANDON_ANNOTATION)
 
     @property
     def unmanaged(self) -> bool:
-        return self.metadata.annotations.get(MANAGEMENT_ANNOTATION, "").lower() == UNMANAGED
+        return self.says(MANAGEMENT_ANNOTATION).lower() == UNMANAGED
 
     @property
     def paused(self) -> bool:
-        return self.metadata.annotations.get(PAUSED_ANNOTATION, "").lower() == "true"
+        return self.says(PAUSED_ANNOTATION).lower() == "true"
 
     @property
     def restart_requested_at(self) -> datetime | None:

@@ -131,6 +131,9 @@ def _applied(situation: Situation, work: Finding) -> Finding:
     if available.status == FALSE:
         return replace(available, type=APPLIED)
     machine = situation.instance.status.reconciled_config_version
+    if machine == situation.version and situation.touched_by is not None:
+        text = f"Job {situation.touched_by.job_id} may have left the machine with another version of the spec"
+        return Finding(APPLIED, FALSE, work.reason, text)
     if machine == situation.version:
         return Finding(APPLIED, TRUE, "Applied", f"The machine has version {machine} of the spec")
     text = f"The machine has version {machine} of the spec, which is {situation.version} now"

@@ -139,13 +139,8 @@ def wait_for_the_active_job(s: Situation) -> Decision | None:
 
 
 def release_after_a_successful_cleanup(s: Situation) -> Decision | None:
-    job = s.newest
-    if not s.deleting or job is None:
+    if not s.deleting or not s.removed:
         return None
-    if (job.type, job.state) != (JobType.DEPROVISION, JobState.SUCCEEDED):
-        return None
-    if job.provider is Provider.EDA and held_by_playbook(s.instance, s.policy):
-        return None  # A playbook that nobody expected any more has made something since.
     return _reconcile(s, because="its machine is gone", write=Write.RELEASE)
 
 

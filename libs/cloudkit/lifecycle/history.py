@@ -60,10 +60,15 @@ def trim(jobs: tuple[JobRecord, ...], limit: int) -> tuple[JobRecord, ...]:
     """The newest *limit* jobs, and in any case the newest of each type and the one that made the
     machine what it is: what decides is never lost. The messages of the others are cut, so that a
     status stays small."""
-    decisive = (*(newest(jobs, type) for type in JobType), newest_success(jobs))
-    deciding = {job.number for job in decisive if job is not None}
+    deciding = decisive(jobs)
     kept = deciding | {job.number for job in jobs[-limit:]}
     return tuple(job if job.number in deciding else _brief(job) for job in jobs if job.number in kept)
+
+
+def decisive(jobs: tuple[JobRecord, ...]) -> set[int]:
+    """The numbers of the jobs from which anything is concluded."""
+    found = (*(newest(jobs, type) for type in JobType), newest_success(jobs))
+    return {job.number for job in found if job is not None}
 
 
 def ended_unobserved(jobs: tuple[JobRecord, ...], taken: int) -> tuple[JobRecord, ...]:

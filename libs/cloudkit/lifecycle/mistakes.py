@@ -42,9 +42,8 @@ def mistakes(situation: Situation) -> tuple[Mistake, ...]:
 
 
 def _of_annotations(situation: Situation) -> Iterator[Mistake]:
-    written = situation.instance.metadata.annotations
     for name, check in CHECKS.items():
-        value = written.get(name, "").strip()
+        value = situation.instance.says(name)
         problem = check(value, situation.policy) if value else None
         if problem is not None:
             yield Mistake(INVALID_ANNOTATION, f"Annotation {name} says {_quoted(value)}: {problem}")
@@ -69,7 +68,7 @@ def _management(value: str, _: Policy) -> str | None:
 
 
 def _abandoned(value: str, _: Policy) -> str | None:
-    known = re.fullmatch(r"\d+", value, re.ASCII)
+    known = re.fullmatch("[1-9][0-9]*", value)
     return None if known else "it may hold the number of a job in status.jobs, and nothing is abandoned"
 
 

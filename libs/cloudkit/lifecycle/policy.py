@@ -39,7 +39,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     def provider_for(self, instance: ComputeInstance) -> Provider:
         """Who runs the next job: the instance's annotation, if it names a provider that runs here."""
-        asked = instance.metadata.annotations.get(PROVIDER_ANNOTATION, "")
+        asked = instance.says(PROVIDER_ANNOTATION)
         return next((provider for provider in self.providers if provider == asked), self.provider)
 
     def backoff(self, attempt: int, whose: str) -> timedelta:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from cloudkit.contracts.events import JobEvent
-from cloudkit.contracts.instance import ComputeInstance, ComputeInstanceStatus, JobSummary
+from cloudkit.contracts.instance import ComputeInstance, ComputeInstanceStatus, JobSummary, Launch
 from cloudkit.contracts.jobs import JobRecord, JobType
 from cloudkit.lifecycle.conditions import dated, findings
 from cloudkit.lifecycle.config_version import applied_version
@@ -19,7 +19,7 @@ from cloudkit.lifecycle.history import ended_unobserved, genuine, join, newest, 
 from cloudkit.lifecycle.launches import latest_launch
 from cloudkit.lifecycle.policy import Policy
 from cloudkit.lifecycle.situation import Situation
-from cloudkit.lifecycle.size import fitting
+from cloudkit.lifecycle.size import SHORTER, briefer, excess, without_the_oldest
 
 
 def project(
@@ -34,15 +34,35 @@ def project(
     learned = tuple(event for event in events if event.instance == instance.ref)
     jobs = join(genuine(instance.jobs, learned), (event.job for event in learned if event.job.job_id))
     jobs = trim(ended_unobserved(jobs, _taken(instance, learned)), policy.max_job_history)
+    launch = latest_launch(instance.status.launch, learned, jobs, now)
+    status = _concluded(instance, jobs, launch, now, policy)
+    if (surplus := excess(status)) <= 0:
+        return status
+    status = replace(status, jobs=without_the_oldest(jobs, surplus))
+    for limit in SHORTER:
+        if excess(status) <= 0:
+            break
+        status = _concluded(instance, *briefer(status.jobs, status.launch, limit), now, policy)
+    return status
+
+
+def _concluded(
+    instance: ComputeInstance,
+    jobs: tuple[JobRecord, ...],
+    launch: Launch | None,
+    now: datetime,
+    policy: Policy,
+) -> ComputeInstanceStatus:
+    """The status of *instance* whose *jobs* and *launch* are these."""
     status = replace(
         instance.status,
         jobs=jobs,
-        launch=latest_launch(instance.status.launch, learned, jobs, now),
+        launch=launch,
         reconciled_config_version=_reconciled(instance, jobs),
         last_restarted_at=_restarted(instance, jobs),
     )
     known = Situation(replace(instance, status=status), now, policy)
-    status = replace(
+    return replace(
         status,
         phase=known.phase,
         provision_job=_summary(newest(jobs, JobType.PROVISION)),
@@ -52,7 +72,6 @@ def project(
         observed_generation=instance.metadata.generation,
         conditions=dated(instance, findings(known), now),
     )
-    return fitting(status)
 
 
 def status_patch(before: ComputeInstanceStatus, after: ComputeInstanceStatus) -> dict[str, Any]:

@@ -102,6 +102,15 @@ class Situation:
         """Whether it is to be deleted by a provider that could not be seen to remove its machine."""
         return self.deleting and self.provider is Provider.EDA and self.only_aap_can_remove
 
+    @property
+    def removed(self) -> bool:
+        """Whether the machine is gone: a cleanup succeeded, and nothing was made since."""
+        job = self.newest
+        if job is None or (job.type, job.state) != (JobType.DEPROVISION, JobState.SUCCEEDED):
+            return False
+        # A playbook that nobody expected any more may have made something.
+        return job.provider is not Provider.EDA or not held_by_playbook(self.instance, self.policy)
+
     @cached_property
     def provisioned(self) -> JobRecord | None:
         """The newest provision job."""
@@ -114,6 +123,14 @@ class Situation:
         if job is None or job.state is not JobState.SUCCEEDED:
             return False
         return applied_version(self.instance, job) == self.version
+
+    @property
+    def touched_by(self) -> JobRecord | None:
+        """The provision job for another spec that has not succeeded, and may have changed the machine."""
+        job = self.provisioned
+        if job is None or job.state is JobState.SUCCEEDED or job.config_version in ("", self.version):
+            return None
+        return job
 
     @cached_property
     def restart_wanted(self) -> datetime | None:

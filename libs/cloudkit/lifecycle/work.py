@@ -2,11 +2,12 @@
 
 from typing import assert_never
 
-from cloudkit.contracts.instance import ABANDON_ANNOTATION, Launch
+from cloudkit.contracts.instance import Launch
 from cloudkit.contracts.jobs import JobRecord, JobState, JobType
+from cloudkit.lifecycle.commands import abandon
 from cloudkit.lifecycle.finding import DEPROVISIONED, FALSE, PROVISIONED, TRUE, UNKNOWN, Finding
 from cloudkit.lifecycle.history import newest
-from cloudkit.lifecycle.launches import blocks
+from cloudkit.lifecycle.launches import LAUNCH_UNCONFIRMED, blocks
 from cloudkit.lifecycle.observe import CANCEL_FORBIDDEN
 from cloudkit.lifecycle.situation import Situation
 
@@ -25,7 +26,7 @@ OUT_OF_REACH = (
 
 def provisioned(situation: Situation) -> Finding:
     """Whether the machine is there, as the spec asks."""
-    if succeeded(newest(situation.instance.jobs, JobType.DEPROVISION)):
+    if situation.removed:
         return Finding(PROVISIONED, FALSE, DEPROVISIONED, "The machine is gone")
     job = situation.provisioned
     if job is not None and situation.in_sync and (situation.settled or situation.deleting):
@@ -43,10 +44,12 @@ def provisioned(situation: Situation) -> Finding:
 def deprovisioned(situation: Situation) -> Finding:
     """Whether the machine of an instance that is being deleted is gone."""
     job = newest(situation.instance.jobs, JobType.DEPROVISION)
-    if job is not None and succeeded(job):
+    if job is not None and situation.removed:
         return Finding(DEPROVISIONED, TRUE, SUCCEEDED, job.message)
     if situation.beyond_reach:
         return Finding(DEPROVISIONED, FALSE, NO_PLAYBOOK_FINALIZER, OUT_OF_REACH)
+    if job is not None and job.state is JobState.SUCCEEDED:
+        job = None  # Something was made since.
     return in_the_way(situation) or _still_to_be_done(situation, DEPROVISIONED, job)
 
 
@@ -58,8 +61,8 @@ def in_the_way(situation: Situation) -> Finding | None:
     if job is situation.awaited:
         text = (
             f"The playbook of job {job.number} may be at work; waiting until "
-            f"{situation.awaited_until:%Y-%m-%d %H:%M:%S} UTC, or for the annotation "
-            f'{ABANDON_ANNOTATION}="{job.number}"'
+            f"{situation.awaited_until:%Y-%m-%d %H:%M:%S} UTC; if it surely is not: "
+            f"{abandon(situation.instance, job.number)}"
         )
         return Finding(DEPROVISIONED, FALSE, AWAITING_PLAYBOOK, text)
     if job.reason == CANCEL_FORBIDDEN:
@@ -69,22 +72,21 @@ def in_the_way(situation: Situation) -> Finding | None:
 
 
 def obstacle(situation: Situation) -> Launch | None:
-    """Why the job that should come next is not there, if somebody said so."""
+    """Why the job that should come next is not there, if somebody said so. While nobody tries, only a launch
+    that may have gone through is."""
     launch = situation.instance.status.launch
-    return launch if launch is not None and blocks(launch, situation.work) else None
-
-
-def succeeded(job: JobRecord | None) -> bool:
-    return job is not None and job.state is JobState.SUCCEEDED
+    if launch is None or not blocks(launch, situation.work):
+        return None
+    return launch if not situation.paused or launch.reason == LAUNCH_UNCONFIRMED else None
 
 
 def _still_to_be_done(situation: Situation, name: str, job: JobRecord | None) -> Finding:
     """What is known of the job that should do it: why there is none, or how it stands."""
-    if situation.paused and (job is None or job.state is JobState.SUCCEEDED):
-        return Finding(name, FALSE, PAUSED, "Nothing is started: it is paused")
     launch = obstacle(situation)
     if launch is not None:
         return Finding(name, FALSE, launch.reason, launch.message)
+    if situation.paused and (job is None or job.state is JobState.SUCCEEDED):
+        return Finding(name, FALSE, PAUSED, "Nothing is started: it is paused")
     if job is None and situation.in_sync and situation.restart_wanted is not None:
         return Finding(name, FALSE, IN_PROGRESS, "A restart was asked for")
     return _unfinished(name, job)

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from cloudkit.contracts.instance import (
     MANAGEMENT_ANNOTATION,
+    PAUSED_ANNOTATION,
     RETRY_ANNOTATION,
     ComputeInstance,
     ComputeInstanceStatus,
@@ -35,6 +36,7 @@ from unit.lifecycle.specimens import (
 SUCCEEDED, RUNNING, FAILED = JobState.SUCCEEDED, JobState.RUNNING, JobState.FAILED
 CANCELED, UNKNOWN, PENDING = JobState.CANCELED, JobState.UNKNOWN, JobState.PENDING
 UNMANAGED = {MANAGEMENT_ANNOTATION: "unmanaged"}
+PAUSED = {PAUSED_ANNOTATION: "true"}
 ASKED_AGAIN = {RETRY_ANNOTATION: "now"}
 
 Shown = dict[str, tuple[str, str]]
@@ -164,6 +166,32 @@ CONDITIONS: dict[str, tuple[ComputeInstance, Shown]] = {
             "Available": ("True", "Provisioned"),
         },
     ),
+    "a paused instance says so, and no longer why nothing could be launched": (
+        learned(instance(annotations=PAUSED), delayed(provision())),
+        {
+            "Ready": ("False", "Paused"),
+            "Provisioned": ("False", "Paused"),
+            "Available": ("False", "NotProvisioned"),
+        },
+    ),
+    "a paused deletion says so": (
+        instance(provision(), deleting=True, annotations=PAUSED),
+        {
+            "Ready": ("False", "Deleting"),
+            "Provisioned": ("True", "Succeeded"),
+            "Available": ("True", "Provisioned"),
+            "Deprovisioned": ("False", "Paused"),
+        },
+    ),
+    "a machine that was made after a removal is not gone": (
+        instance(deprovision(1), provision(2), deleting=True),
+        {
+            "Ready": ("False", "Deleting"),
+            "Provisioned": ("True", "Succeeded"),
+            "Available": ("False", "Deprovisioned"),
+            "Deprovisioned": ("False", "InProgress"),
+        },
+    ),
     "an instance that is deleted has a machine until the cleanup starts": (
         instance(provision(), deleting=True),
         {
@@ -291,6 +319,11 @@ def test_the_cleanup_names_the_job_that_it_waits_for() -> None:
     status = project(instance(running, deleting=True), (), NOW, POLICY)
     text = "Provision job 4711 has to end first: Job running: being canceled"
     assert condition(status, "Deprovisioned").message == text
+
+
+def test_a_cleanup_after_which_something_was_made_begins_anew() -> None:
+    status = project(instance(deprovision(1), provision(2), deleting=True), (), NOW, POLICY)
+    assert condition(status, "Deprovisioned").message == "Waiting for a job"
 
 
 def test_the_text_of_a_failure_goes_with_the_recovery() -> None:

@@ -1,71 +1,15 @@
 """What holds for every decision, whatever the instance: one cross product over all inputs."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from itertools import product
 
-from msgspec.structs import replace
-
-from cloudkit.contracts.instance import (
-    ABANDON_ANNOTATION,
-    FINALIZER,
-    MANAGEMENT_ANNOTATION,
-    PLAYBOOK_FINALIZERS,
-    PROVIDER_ANNOTATION,
-    RECONCILED_ANNOTATION,
-    RETRY_ANNOTATION,
-    ComputeInstance,
-)
+from cloudkit.contracts.instance import ComputeInstance
 from cloudkit.contracts.intents import Cancel, Confirm, Deprovision, Follow, Provision, Reconcile
-from cloudkit.contracts.jobs import JobRecord, JobState, JobType, Provider
+from cloudkit.contracts.jobs import JobState, JobType, Provider
 from cloudkit.contracts.subjects import ADDRESSEE_OF, Addressee
 from cloudkit.lifecycle.decide import RULES, Decision, Write, decide
-from cloudkit.lifecycle.policy import Policy
 from cloudkit.lifecycle.situation import Situation
-from unit.lifecycle.specimens import BOTH, NOW, A, B, deprovision, instance, provision, reported, version
-
-BOTH_RUN = Policy(providers=BOTH)
-AGES = [timedelta(0), timedelta(minutes=3), timedelta(days=2), timedelta(days=-2)]
-ANNOTATIONS: list[dict[str, str]] = [
-    {},
-    {PROVIDER_ANNOTATION: "eda"},
-    {RETRY_ANNOTATION: "again"},
-    {MANAGEMENT_ANNOTATION: "unmanaged"},
-    {PROVIDER_ANNOTATION: "eda", RECONCILED_ANNOTATION: version(A), ABANDON_ANNOTATION: "4"},
-]
-FINALIZERS = [(), (FINALIZER,), (FINALIZER, PLAYBOOK_FINALIZERS[0])]
-
-
-def newest_jobs() -> Iterator[JobRecord | None]:
-    yield None
-    for type, state, spec, attempt, age, provider in product(
-        (provision, deprovision), JobState, (A, B), (1, 5), AGES, Provider
-    ):
-        job = type(4, state, attempt=attempt, timestamp=NOW - age, provider=provider)
-        yield replace(job, config_version=version(spec) if type is provision else "")
-        if state is JobState.UNKNOWN:
-            yield replace(job, finished_at=NOW - age)
-
-
-def earlier_jobs(newest: JobRecord | None) -> Iterator[tuple[JobRecord, ...]]:
-    yield ()
-    if newest is not None:
-        yield (provision(2), provision(3, JobState.FAILED))
-        yield (provision(1), deprovision(2), deprovision(3, JobState.FAILED))
-
-
-def everything() -> Iterator[ComputeInstance]:
-    for newest, deleting, finalizers, annotations in product(
-        newest_jobs(), (False, True), FINALIZERS, ANNOTATIONS
-    ):
-        for earlier in earlier_jobs(newest):
-            jobs = earlier if newest is None else (*earlier, newest)
-            yield instance(
-                *jobs,
-                deleting=deleting,
-                finalizers=finalizers,
-                annotations=annotations,
-            )
+from unit.lifecycle.everything import BOTH_RUN, everything
+from unit.lifecycle.specimens import NOW, A, reported, version
 
 
 def check(subject: ComputeInstance) -> None:
@@ -121,10 +65,12 @@ def _launches_the_right_thing(subject: ComputeInstance, decision: Decision) -> N
                 assert not subject.unmanaged
                 assert intent.number == (newest.number + 1 if newest else 1)
                 assert intent.attempt <= BOTH_RUN.max_attempts
+                assert not _canceled_by_people(subject)
                 assert addressee is ADDRESSEE_OF[BOTH_RUN.provider_for(subject)]
             case Deprovision():
                 assert Situation(subject, NOW, BOTH_RUN).ours
                 assert subject.deleting
+                assert not _canceled_by_people(subject)
                 assert not active or (newest is not None and newest.type is JobType.PROVISION)
                 assert intent.number == (newest.number + 1 if newest else 1)
                 assert addressee is ADDRESSEE_OF[Situation(subject, NOW, BOTH_RUN).provider]
@@ -144,6 +90,15 @@ def _launches_the_right_thing(subject: ComputeInstance, decision: Decision) -> N
                 assert addressee is ADDRESSEE_OF[newest.provider]
             case Reconcile():
                 assert addressee is Addressee.STATUS
+
+
+def _canceled_by_people(subject: ComputeInstance) -> bool:
+    """Whether people stopped the last job for just this, and have not asked again since."""
+    type = JobType.DEPROVISION if subject.deleting else JobType.PROVISION
+    tries = [job for job in subject.jobs if job.type is type]
+    if not tries or tries[-1].state is not JobState.CANCELED or subject.retry_requested_at:
+        return False
+    return subject.deleting or tries[-1].config_version == version(A)
 
 
 def _writes_only_what_is_safe(subject: ComputeInstance, decision: Decision) -> None:

@@ -11,6 +11,7 @@ from aiohttp import web
 from sandbox.kube.access import Access, new_access, read_access
 from sandbox.kube.crds import read_manifests
 from sandbox.kube.emulator import Emulator
+from sandbox.kube.guests import NOBODY, Guests
 
 ADDRESS = "127.0.0.1"
 NAMESPACES = ("cloudkit-system",)
@@ -21,10 +22,13 @@ SHUTDOWN_SECONDS = 1.0
 
 
 @asynccontextmanager
-async def serve(*, directory: Path, port: int, crds: Sequence[Path]) -> AsyncIterator[Access]:
+async def serve(
+    *, directory: Path, port: int, crds: Sequence[Path], guests: Guests = NOBODY
+) -> AsyncIterator[Access]:
     """Serve until the block ends, with the certificate and token that *directory* holds, if any.
 
-    *port* 0 means the port of the last server of that directory, or any other if it is taken.
+    *port* 0 means the port of the last server of that directory, or any other if it is taken. The
+    token is an administrator's; *guests* have their own.
     """
     access = read_access(directory) or new_access()
     listener = _listen(port, access.port)
@@ -32,6 +36,7 @@ async def serve(*, directory: Path, port: int, crds: Sequence[Path]) -> AsyncIte
     emulator = _emulator(access.token, crds)
     runner = web.ServerRunner(web.Server(emulator, access_log=None), shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
+    _let_in(guests, emulator)
     try:
         await web.SockSite(runner, listener, ssl_context=access.tls()).start()
         yield access
@@ -50,7 +55,7 @@ def _listen(port: int, former: int) -> socket.socket:
 
 
 def _emulator(token: str, crds: Sequence[Path]) -> Emulator:
-    emulator = Emulator(tokens={token: ADMINISTRATOR}, rules=_nobody_else)
+    emulator = Emulator(tokens={token: ADMINISTRATOR})
     for name in NAMESPACES:
         emulator.install({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     for path in crds:
@@ -59,6 +64,6 @@ def _emulator(token: str, crds: Sequence[Path]) -> Emulator:
     return emulator
 
 
-def _nobody_else(*_request: object) -> bool:
-    """Who is impersonated may do nothing; administrators are not asked about."""
-    return False
+def _let_in(guests: Guests, emulator: Emulator) -> None:
+    emulator.tokens = (emulator.tokens or {}) | {token: (user, []) for user, token in guests.tokens.items()}
+    emulator.rules = guests.rules

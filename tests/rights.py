@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from fromcode.program import ROOT
-from sandbox.kube.guests import Right
+from sandbox.kube.accounts import Right
 from sandbox.stack import SERVICES
 
 MANIFEST = ROOT / "deploy" / "base" / "rbac.yaml"

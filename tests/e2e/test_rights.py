@@ -19,7 +19,7 @@ from rights import account, granted, mounts_a_token
 from sandbox.aap.playbooks import Outcome, Rule
 from sandbox.kube import crd_path
 from sandbox.kube.access import write_access
-from sandbox.kube.guests import Guests, Right
+from sandbox.kube.accounts import Accounts, Right
 from sandbox.kube.server import serve
 from sandbox.stack import SERVICES, services_for
 
@@ -66,8 +66,8 @@ def test_whoever_runs_jobs_may_do_nothing_and_gets_no_token() -> None:
 async def _world(directory: Path, notebook: Notebook) -> AsyncIterator[World]:
     """A world of both providers, on a cluster that notes who did what."""
     tokens = {account(service): f"token-of-{service}" for service in SERVICES}
-    guests = Guests(tokens=tokens, may=notebook.note)
-    async with serve(directory=directory, port=0, crds=[crd_path()], guests=guests) as access:
+    accounts = Accounts(tokens=tokens, may=notebook.note)
+    async with serve(directory=directory, port=0, crds=[crd_path()], accounts=accounts) as access:
         each_its_own = {
             service: {"KUBECONFIG": str(write_access(replace(access, token=token), directory / service))}
             for service, token in zip(SERVICES, tokens.values(), strict=True)

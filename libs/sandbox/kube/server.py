@@ -9,9 +9,9 @@ from pathlib import Path
 from aiohttp import web
 
 from sandbox.kube.access import Access, new_access, read_access
+from sandbox.kube.accounts import NOBODY, Accounts
 from sandbox.kube.crds import read_manifests
 from sandbox.kube.emulator import Emulator
-from sandbox.kube.guests import NOBODY, Guests
 
 ADDRESS = "127.0.0.1"
 NAMESPACES = ("cloudkit-system",)
@@ -23,12 +23,12 @@ SHUTDOWN_SECONDS = 1.0
 
 @asynccontextmanager
 async def serve(
-    *, directory: Path, port: int, crds: Sequence[Path], guests: Guests = NOBODY
+    *, directory: Path, port: int, crds: Sequence[Path], accounts: Accounts = NOBODY
 ) -> AsyncIterator[Access]:
     """Serve until the block ends, with the certificate and token that *directory* holds, if any.
 
     *port* 0 means the port of the last server of that directory, or any other if it is taken. The
-    token is an administrator's; *guests* have their own.
+    token is an administrator's; *accounts* have their own.
     """
     access = read_access(directory) or new_access()
     listener = _listen(port, access.port)
@@ -36,7 +36,7 @@ async def serve(
     emulator = _emulator(access.token, crds)
     runner = web.ServerRunner(web.Server(emulator, access_log=None), shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
-    _let_in(guests, emulator)
+    _let_in(accounts, emulator)
     try:
         await web.SockSite(runner, listener, ssl_context=access.tls()).start()
         yield access
@@ -64,6 +64,6 @@ def _emulator(token: str, crds: Sequence[Path]) -> Emulator:
     return emulator
 
 
-def _let_in(guests: Guests, emulator: Emulator) -> None:
-    emulator.tokens = (emulator.tokens or {}) | {token: (user, []) for user, token in guests.tokens.items()}
-    emulator.rules = guests.rules
+def _let_in(accounts: Accounts, emulator: Emulator) -> None:
+    emulator.tokens = (emulator.tokens or {}) | {token: (user, []) for user, token in accounts.tokens.items()}
+    emulator.rules = accounts.rules

@@ -1,4 +1,4 @@
-"""Users of the stand-in who are no administrators: their tokens, and who says what they may do.
+"""Accounts of the stand-in beside its administrator: their tokens, and who says what they may do.
 
 The stand-in knows no roles. Whoever wants to see what somebody asks for, or to forbid it, decides.
 """
@@ -17,7 +17,7 @@ class Right(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Guests:
+class Accounts:
     """``tokens`` are those of each user, by name; ``may`` is asked before each request of theirs."""
 
     tokens: Mapping[str, str]
@@ -33,5 +33,5 @@ def _never(_user: str, _right: Right) -> bool:
     return False
 
 
-NOBODY = Guests(tokens={}, may=_never)
+NOBODY = Accounts(tokens={}, may=_never)
 """Who is impersonated may do nothing; administrators are not asked about."""

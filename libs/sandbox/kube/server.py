@@ -9,6 +9,7 @@ from pathlib import Path
 from aiohttp import web
 
 from sandbox.kube.access import Access, new_access, read_access
+from sandbox.kube.accounts import NOBODY, Accounts
 from sandbox.kube.crds import read_manifests
 from sandbox.kube.emulator import Emulator
 from sandbox.kube.tally import Tally
@@ -22,10 +23,13 @@ SHUTDOWN_SECONDS = 1.0
 
 
 @asynccontextmanager
-async def serve(*, directory: Path, port: int, crds: Sequence[Path]) -> AsyncIterator[Access]:
+async def serve(
+    *, directory: Path, port: int, crds: Sequence[Path], accounts: Accounts = NOBODY
+) -> AsyncIterator[Access]:
     """Serve until the block ends, with the certificate and token that *directory* holds, if any.
 
-    *port* 0 means the port of the last server of that directory, or any other if it is taken.
+    *port* 0 means the port of the last server of that directory, or any other if it is taken. The
+    token is an administrator's; *accounts* have their own.
     """
     access = read_access(directory) or new_access()
     listener = _listen(port, access.port)
@@ -33,6 +37,7 @@ async def serve(*, directory: Path, port: int, crds: Sequence[Path]) -> AsyncIte
     emulator = _emulator(access.token, crds)
     runner = web.ServerRunner(web.Server(Tally(emulator), access_log=None), shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
+    _let_in(accounts, emulator)
     try:
         await web.SockSite(runner, listener, ssl_context=access.tls()).start()
         yield access
@@ -51,7 +56,7 @@ def _listen(port: int, former: int) -> socket.socket:
 
 
 def _emulator(token: str, crds: Sequence[Path]) -> Emulator:
-    emulator = Emulator(tokens={token: ADMINISTRATOR}, rules=_nobody_else)
+    emulator = Emulator(tokens={token: ADMINISTRATOR})
     for name in NAMESPACES:
         emulator.install({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     for path in crds:
@@ -60,6 +65,6 @@ def _emulator(token: str, crds: Sequence[Path]) -> Emulator:
     return emulator
 
 
-def _nobody_else(*_request: object) -> bool:
-    """Who is impersonated may do nothing; administrators are not asked about."""
-    return False
+def _let_in(accounts: Accounts, emulator: Emulator) -> None:
+    emulator.tokens = (emulator.tokens or {}) | {token: (user, []) for user, token in accounts.tokens.items()}
+    emulator.rules = accounts.rules

@@ -159,7 +159,7 @@ STATES = {
         (
             r"Phase: +Failed",
             r"Message: +AAP job failed: .*exceeded quota",
-            rf"Attempt 2 of 5 comes at {AT}; at once: {AGAIN}",
+            rf"Attempt 2 of 5 comes at {AT}; to try at once: {AGAIN}",
             rf"Next Retry At: +{TIME}",
             r"Warning +ProvisionFailed .* Provision job \d+: AAP job failed: .*exceeded quota",
             r"Normal +BackingOff ",
@@ -198,7 +198,7 @@ STATES = {
         "unmanaged",
         _has_another_spec_and_is_unmanaged,
         (
-            rf"To have the spec applied: {ANNOTATE}cloudkit\.openshift\.io/management-state-",
+            rf"People look after it; to have the spec applied: {ANNOTATE}cloudkit\.openshift\.io/management-state-",
             r"Normal +Unmanaged ",
         ),
     ),
@@ -244,7 +244,7 @@ STATES = {
         _could_not_be_removed,
         (
             r"Phase: +Deleting",
-            rf"Attempt 2 of 5 comes at {AT}; at once: {AGAIN}",
+            rf"Attempt 2 of 5 comes at {AT}; to try at once: {AGAIN}",
             r"Warning +DeprovisionFailed ",
         ),
     ),

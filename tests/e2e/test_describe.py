@@ -198,7 +198,7 @@ STATES = {
         "unmanaged",
         _has_another_spec_and_is_unmanaged,
         (
-            rf"People look after it; to have the spec applied: {ANNOTATE}cloudkit\.openshift\.io/management-state-",
+            rf"to have the spec applied: {ANNOTATE}cloudkit\.openshift\.io/management-state-",
             r"Normal +Unmanaged ",
         ),
     ),

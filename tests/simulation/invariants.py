@@ -244,12 +244,18 @@ class Invariants:
         if uid not in self._cleaned:
             self._history.violated("I4", f"{instance.ref} {uid} released without a successful cleanup")
         active = self._active[instance.ref.namespace, instance.ref.name].values()
-        if running := [one.job for one in active if one.uid == uid]:
+        edited = any(uid == meddled for meddled, _ in self.meddled)
+        if running := [one.job for one in active if one.uid == uid and not (edited and _cleans(one))]:
             self._history.violated("I4", f"{instance.ref} {uid} released while {running} run")
 
     def believed_a_person(self, uid: str) -> bool:
         """Somebody wrote by hand how a job of *uid* ended, and the log that could tell better was lost."""
         return self._log_lost_in_the_life_of(uid) and any(uid == meddled for meddled, _ in self.meddled)
+
+
+def _cleans(launch: AuditEntry) -> bool:
+    """Whoever reads that a cleanup failed, which it has not, may run it once more."""
+    return launch.purpose is Purpose.DEPROVISION
 
 
 def _verb(intent: Intent) -> str:

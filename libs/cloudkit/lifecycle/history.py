@@ -7,7 +7,7 @@ from operator import attrgetter
 import msgspec
 
 from cloudkit.contracts.events import JobEvent, JobEventName
-from cloudkit.contracts.jobs import JobRecord, JobState, JobType
+from cloudkit.contracts.jobs import JobRecord, JobState, JobType, Provider
 from cloudkit.lifecycle.texts import shorten
 
 _UNOBSERVED = "Ended unobserved"
@@ -33,15 +33,22 @@ def active(jobs: Iterable[JobRecord]) -> JobRecord | None:
 
 
 def genuine(known: Iterable[JobRecord], events: Iterable[JobEvent]) -> tuple[JobRecord, ...]:
-    """*known* without what somebody wrote into it by hand: of a job whose claim is among *events*, they
+    """*known* without what somebody wrote into it by hand: of a job whose beginning is among *events*, they
     tell everything up to their newest, and a record that none of them carries was never written by us."""
     told = tuple(events)
-    claimed = {event.job.number for event in told if event.event is JobEventName.CLAIMED}
-    carried = {_essence(e.job) for e in told if e.job.number in claimed and e.job.job_id}
+    begun = {event.job.number for event in told if _tells_of_a_beginning(event)}
+    carried = {_essence(e.job) for e in told if e.job.number in begun and e.job.job_id}
     newest_told = {number: revision for number, revision, *_ in sorted(carried)}
     return tuple(
         job for job in known if job.revision > newest_told.get(job.number, -1) or _essence(job) in carried
     )
+
+
+def _tells_of_a_beginning(event: JobEvent) -> bool:
+    """A claim does; and what a new log took over from the resource itself, as it does jobs of EDA. What was
+    found in AAP may have ended, on the resource, before the log was lost."""
+    taken_over = event.event is JobEventName.ADOPTED and event.job.provider is Provider.EDA
+    return taken_over or event.event is JobEventName.CLAIMED
 
 
 def join(known: Iterable[JobRecord], learned: Iterable[JobRecord]) -> tuple[JobRecord, ...]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cloudkit.contracts.events import JobEvent, JobEventName
 from cloudkit.contracts.instance import ComputeInstance
-from cloudkit.contracts.jobs import JobRecord, JobState
+from cloudkit.contracts.jobs import JobRecord, JobState, Provider
 from cloudkit.lifecycle.history import is_unobserved, join, trim
 from cloudkit.lifecycle.policy import Policy
 from cloudkit.lifecycle.project import project, status_patch
@@ -187,6 +187,13 @@ def test_what_stood_there_before_a_log_was_lost_is_no_forgery() -> None:
     before = provision(1, SUCCEEDED, revision=3)
     log = [happened(provision(1, RUNNING, revision=3), JobEventName.ADOPTED)]
     assert project(instance(before), log, NOW, POLICY).jobs == (before,)
+
+
+def test_an_end_of_a_job_of_eda_that_only_a_person_tells_of_is_corrected_after_a_lost_log_too() -> None:
+    webhook = {"provider": Provider.EDA, "job_id": "eda-webhook-1"}
+    wish = provision(1, SUCCEEDED, revision=3, **webhook)
+    log = [happened(provision(1, JobState.UNKNOWN, revision=3, **webhook), JobEventName.ADOPTED)]
+    assert [job.state for job in project(instance(wish), log, NOW, POLICY).jobs] == [JobState.UNKNOWN]
 
 
 def test_an_older_claim_that_is_delivered_again_makes_nothing_a_forgery() -> None:

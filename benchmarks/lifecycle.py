@@ -41,23 +41,45 @@ SPEC: dict[str, Any] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """*count* instances, *at_once* of them applied in a burst, whose playbooks take *job_seconds*."""
+    """*count* instances, *at_once* of them applied in a burst, whose playbooks take *job_seconds*, while AAP
+    gets at most *requests* a second."""
 
     name: str
     count: int
     at_once: int
     job_seconds: float
+    requests: int
     meaning: str
+
+    def __str__(self) -> str:
+        return f"{self.meaning}; at most {self.requests:,} requests to AAP a second"
 
 
 SCENARIOS = (
-    Scenario(name="one", count=20, at_once=1, job_seconds=0.5, meaning="one instance at a time"),
-    Scenario(name="hundred", count=100, at_once=100, job_seconds=0.0, meaning="a burst of 100, instant jobs"),
+    Scenario(name="one", count=20, at_once=1, job_seconds=0.5, requests=20, meaning="one instance at a time"),
     Scenario(
-        name="storm", count=1000, at_once=1000, job_seconds=0.0, meaning="a burst of 1000, instant jobs"
+        name="hundred",
+        count=100,
+        at_once=100,
+        job_seconds=0.0,
+        requests=1000,
+        meaning="a burst of 100, instant jobs",
     ),
     Scenario(
-        name="long", count=1000, at_once=1000, job_seconds=60.0, meaning="a burst of 1000, jobs of 60 s"
+        name="storm",
+        count=1000,
+        at_once=1000,
+        job_seconds=0.0,
+        requests=1000,
+        meaning="a burst of 1,000, instant jobs",
+    ),
+    Scenario(
+        name="gentle",
+        count=1000,
+        at_once=1000,
+        job_seconds=60.0,
+        requests=20,
+        meaning="a burst of 1,000, jobs of 60 s",
     ),
 )
 
@@ -81,7 +103,7 @@ def main() -> None:
     options = parser.parse_args()
     results = {}
     for name in options.scenario or scenarios:
-        print(f"running {name}: {scenarios[name].meaning}", file=sys.stderr)
+        print(f"running {name}: {scenarios[name]}", file=sys.stderr)
         results[name] = asyncio.run(measure(scenarios[name], options.count or scenarios[name].count))
     print(json.dumps(results, indent=2))
 
@@ -90,7 +112,8 @@ async def measure(scenario: Scenario, count: int) -> dict[str, object]:
     """Run *scenario* with *count* instances on a stack of its own."""
     with tempfile.TemporaryDirectory(prefix="cloudkit-bench-") as directory:
         aap = ("--job-seconds", str(scenario.job_seconds), "--pending-seconds", "0", "--waiting-seconds", "0")
-        plan = Plan(directory=Path(directory), aap_arguments=aap)
+        gentle = {"CLOUDKIT_AAP_MAX_REQUESTS_PER_SECOND": str(scenario.requests)}
+        plan = Plan(directory=Path(directory), aap_arguments=aap, environment=gentle)
         async with start_stack(plan) as stack, open_instances(stack.kubeconfig) as instances:
             return await _measure(scenario, count, stack, instances)
 
@@ -110,7 +133,7 @@ async def _measure(scenario: Scenario, count: int, stack: Stack, instances: Inst
         launched, finished = await _audit(aap)
         violations = await aap.violations()
     return {
-        "meaning": scenario.meaning,
+        "meaning": str(scenario),
         "instances": count,
         "instances_per_second_to_ready": round(count / seconds, 1),
         "apply_to_launch_ms": _spread(launched[name] - diary.applied[name] for name in names),

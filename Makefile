@@ -10,7 +10,7 @@ INSTALLED := .venv/.installed
 CODE := docs/fromcode libs services tests $(wildcard benchmarks/*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test simulate soak check format docs bench lock clean
+.PHONY: help install dev demo test simulate soak chaos check format docs bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ simulate: $(INSTALLED) ## Live through 300 seeded worlds of faults (SEED=17: tel
 
 soak: $(INSTALLED) ## Simulate one world after the other, for half an hour or SECONDS=
 	@PYTHONPATH=tests $(BIN)/python -m simulation --seconds $(or $(SECONDS),1800) --first $(or $(SEED),0) $(ARGS)
+
+chaos: $(INSTALLED) ## Kill and freeze real processes while 200 people use them (ARGS="--seconds 45 --lifecycles 40")
+	@PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
 
 check: $(INSTALLED) ## Lint, formatting, types and import rules, in seconds
 	$(BIN)/ruff check .

@@ -150,12 +150,15 @@ async def start_nats(
 
 
 @asynccontextmanager
-async def start_nats_cluster(directory: Path, *, nodes: int = 3) -> AsyncIterator[NatsCluster]:
+async def start_nats_cluster(
+    directory: Path, *, nodes: int = 3, max_payload: str = MAX_PAYLOAD
+) -> AsyncIterator[NatsCluster]:
     """A cluster of *nodes* on loopback. Its JetStream elects a leader a moment after this returns."""
     ports = free_ports(2 * nodes)
     routes = tuple(ports[nodes:])
     servers = tuple(
-        NatsServer(directory / f"n{i}", ports[i], f"n{i}", routes[i], routes) for i in range(nodes)
+        NatsServer(directory / f"n{i}", ports[i], f"n{i}", routes[i], routes, max_payload)
+        for i in range(nodes)
     )
     async with AsyncExitStack() as stack:
         for server in servers:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from cloudkit.contracts.jobs import Provider
-from sandbox.nats import MAX_PAYLOAD, NatsServer, start_nats
+from sandbox.nats import MAX_PAYLOAD, NatsCluster, NatsServer, start_nats, start_nats_cluster
 from sandbox.process import Command, Process
 from sandbox.supervisor import Supervisor
 
@@ -56,8 +56,9 @@ class Plan:
     service is among the ``services``.
     ``environment`` reaches every service, ``environment_of`` one of them; ``replicas`` is 1 where
     nothing else is said, and 0 leaves a service out. ``kubeconfig`` names a real cluster to use in
-    place of the stand-in. ``aap_arguments`` go to the AAP stand-in, ``eda_arguments`` to that for EDA.
-    NATS takes messages of ``max_payload``.
+    place of the stand-in. ``aap_arguments`` go to the AAP stand-in, ``eda_arguments`` to that for EDA,
+    ``kube_arguments`` to that for Kubernetes.
+    NATS takes messages of ``max_payload``; with several ``nats_nodes`` it is a cluster that replicates.
     """
 
     directory: Path
@@ -68,9 +69,11 @@ class Plan:
     environment_of: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     aap_arguments: tuple[str, ...] = ()
     eda_arguments: tuple[str, ...] = ()
+    kube_arguments: tuple[str, ...] = ()
     kubeconfig: Path | None = None
     keep_alive: bool = False
     max_payload: str = MAX_PAYLOAD
+    nats_nodes: int = 1
 
     @property
     def providers(self) -> tuple[Provider, ...]:
@@ -107,6 +110,17 @@ class Stack:
     kubeconfig: Path
     aap: AapAccess
     eda: EdaAccess | None = None
+    nats_peers: tuple[NatsServer, ...] = ()
+    """The other nodes of a cluster."""
+
+    @property
+    def nats_nodes(self) -> tuple[NatsServer, ...]:
+        return (self.nats, *self.nats_peers)
+
+    @property
+    def nats_url(self) -> str:
+        """Names every node."""
+        return NatsCluster(self.nats_nodes).url
 
     def process(self, name: str) -> Process:
         """The process "kube", "aap", "eda", or a service's: "watcher", "watcher-2", …"""
@@ -123,7 +137,7 @@ class Stack:
     def pids(self) -> dict[str, int]:
         """The process id of every part that runs."""
         running = {name: one.pid for name, one in self.supervisor.processes.items() if one.running}
-        return {"nats": self.nats.pid, **running}
+        return {node.name: node.pid for node in self.nats_nodes} | running
 
 
 @asynccontextmanager
@@ -133,8 +147,7 @@ async def start_stack(plan: Plan, *, say: Callable[[str], object] = log.warning)
     Raises `sandbox.process.DidNotStart`.
     """
     async with AsyncExitStack() as contexts:
-        server = start_nats(plan.directory / "nats", max_payload=plan.max_payload)
-        nats = await contexts.enter_async_context(server)  # the last to end
+        nats = await contexts.enter_async_context(_start_nats(plan))  # the last to end
         supervisor = Supervisor(plan.directory, keep_alive=plan.keep_alive, say=say)
         contexts.push_async_callback(supervisor.stop)
         stack = _stack(plan, supervisor, nats, await supervisor.start(*_surroundings(plan)))
@@ -147,10 +160,25 @@ async def start_stack(plan: Plan, *, say: Callable[[str], object] = log.warning)
         yield stack
 
 
+@asynccontextmanager
+async def _start_nats(plan: Plan) -> AsyncIterator[NatsCluster]:
+    """A cluster, perhaps of one."""
+    directory = plan.directory / "nats"
+    if plan.nats_nodes == 1:
+        async with start_nats(directory, max_payload=plan.max_payload) as server:
+            yield NatsCluster((server,))
+        return
+    nodes = start_nats_cluster(directory, nodes=plan.nats_nodes, max_payload=plan.max_payload)
+    async with nodes as cluster:
+        yield cluster
+
+
 def _surroundings(plan: Plan) -> list[Command]:
     """The stand-ins. Started again, each keeps its address and token in its directory."""
     aap = _stand_in("aap", plan, plan.directory / "aap", *plan.aap_arguments)
-    return [aap] if plan.kubeconfig else [aap, _stand_in("kube", plan, plan.directory)]
+    if plan.kubeconfig:
+        return [aap]
+    return [aap, _stand_in("kube", plan, plan.directory, *plan.kube_arguments)]
 
 
 def _eda(stack: Stack) -> Command:
@@ -172,12 +200,15 @@ def _stand_in(name: str, plan: Plan, directory: Path, *arguments: str) -> Comman
     return Command(name=name, arguments=command, ready_file=ready_file)
 
 
-def _stack(plan: Plan, supervisor: Supervisor, nats: NatsServer, surroundings: list[dict[str, Any]]) -> Stack:
+def _stack(
+    plan: Plan, supervisor: Supervisor, nats: NatsCluster, surroundings: list[dict[str, Any]]
+) -> Stack:
     aap, *kube = surroundings
     return Stack(
         plan=plan,
         supervisor=supervisor,
-        nats=nats,
+        nats=nats.servers[0],
+        nats_peers=nats.servers[1:],
         kubeconfig=plan.kubeconfig or Path(kube[0]["kubeconfig"]),
         aap=AapAccess(url=aap["url"], token=aap["token"], control=aap["control"]),
     )
@@ -217,7 +248,8 @@ def _environment(service: str, stack: Stack) -> dict[str, str]:
         | {
             "CLOUDKIT_PROVISIONING_PROVIDER": stack.plan.provider,
             "CLOUDKIT_PROVIDERS": ",".join(stack.plan.providers),
-            "CLOUDKIT_NATS_URL": stack.nats.url,
+            "CLOUDKIT_NATS_URL": stack.nats_url,
+            "CLOUDKIT_NATS_REPLICAS": str(len(stack.nats_nodes)),
             "CLOUDKIT_AAP_URL": stack.aap.url,
             "CLOUDKIT_AAP_TOKEN": stack.aap.token,
             "CLOUDKIT_HTTP_PORT": "auto",

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from sandbox.aap.audit import AuditEvent, Violation
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from e2e.world import World
 
 DUPLICATES = "cloudkit_duplicate_launches_total"
@@ -14,9 +16,15 @@ DUPLICATES = "cloudkit_duplicate_launches_total"
 
 async def examine(world: World) -> None:
     """Raise `AssertionError` unless everything holds. All instances of *world* are gone by now."""
+    if broken := await violations(world):
+        raise AssertionError("\n".join(f"{what}: {which}" for what, which in broken.items()))
+
+
+async def violations(world: World) -> dict[str, Collection[object]]:
+    """What does not hold, and by what. Raises `AssertionError` when *world* does not come to rest."""
     await world.eventually(lambda: _no_intent_waits(world), "no intent was outstanding")
     await world.eventually(lambda: _no_playbook_of_eda_runs(world), "no playbook of EDA ran")
-    found = {
+    found: dict[str, Collection[object]] = {
         "rules were broken": await _broken_rules(world),
         "machines were left": await _machines_left(world),
         "jobs still run": await _jobs_that_run(world),
@@ -24,8 +32,7 @@ async def examine(world: World) -> None:
         "second launches were counted": await _pollers_that_saw_second_launches(world),
         "something crashed": _tracebacks(world),
     }
-    if broken := {what: which for what, which in found.items() if which}:
-        raise AssertionError("\n".join(f"{what}: {which}" for what, which in broken.items()))
+    return {what: which for what, which in found.items() if which}
 
 
 async def _no_intent_waits(world: World) -> bool:

@@ -209,7 +209,7 @@ async def open_world(plan: Plan) -> AsyncIterator[World]:
         watching(instances) as sightings,
         Control(stack.aap.control) as aap,
         _aap_api(stack) as aap_api,
-        connect(stack.nats.url, service="test", clock=SystemClock(), health=Health()) as bus,
+        connect(stack.nats_url, service="test", clock=SystemClock(), health=Health()) as bus,
     ):
         world = World(
             stack=stack, instances=instances, sightings=sightings, aap=aap, aap_api=aap_api, bus=bus

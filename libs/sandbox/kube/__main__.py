@@ -10,6 +10,7 @@ import msgspec
 
 from sandbox.kube.access import write_access, write_private
 from sandbox.kube.crds import crd_path
+from sandbox.kube.journal import Journal
 from sandbox.kube.server import serve
 
 
@@ -29,6 +30,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--crd", type=Path, nargs="+", default=[crd_path()], help="definitions to start with (default: ours)"
     )
+    parser.add_argument("--keep", action="store_true", help="keep objects in the directory, for a restart")
     return parser.parse_args()
 
 
@@ -37,11 +39,14 @@ async def _serve_until_told(arguments: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
     directory = (arguments.directory or arguments.ready_file.parent).resolve()
-    async with serve(directory=directory, port=arguments.port, crds=arguments.crd) as access:
+    journal = Journal(directory / "kube.jsonl") if arguments.keep else None
+    async with serve(directory=directory, port=arguments.port, crds=arguments.crd, journal=journal) as access:
         kubeconfig = write_access(access, directory)
         ready = {"url": access.url, "kubeconfig": str(kubeconfig), "pid": os.getpid()}
         write_private(arguments.ready_file, msgspec.json.encode(ready))
         await told.wait()
+    if journal is not None:
+        journal.close()
 
 
 if __name__ == "__main__":

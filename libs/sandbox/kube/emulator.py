@@ -469,6 +469,8 @@ class Store:
         self.floor = collections.defaultdict(int)
         self.subs = collections.defaultdict(set)
         self.snaps = {}
+        # gets the resource, version, type and object of every change
+        self.keep = lambda key, rv, typ, obj: None
 
     def close(self) -> None:
         """End every open watch."""
@@ -482,6 +484,7 @@ class Store:
             self.floor[key] = q[0][0]
         ev = (self.rv, typ, obj, old)
         q.append(ev)
+        self.keep(key, self.rv, typ, obj)
         for s in self.subs[key]:
             s.put_nowait(ev)
 

@@ -12,6 +12,7 @@ from sandbox.kube.access import Access, new_access, read_access
 from sandbox.kube.accounts import NOBODY, Accounts
 from sandbox.kube.crds import read_manifests
 from sandbox.kube.emulator import Emulator
+from sandbox.kube.journal import Journal
 from sandbox.kube.tally import Tally
 
 ADDRESS = "127.0.0.1"
@@ -24,17 +25,24 @@ SHUTDOWN_SECONDS = 1.0
 
 @asynccontextmanager
 async def serve(
-    *, directory: Path, port: int, crds: Sequence[Path], accounts: Accounts = NOBODY
+    *,
+    directory: Path,
+    port: int,
+    crds: Sequence[Path],
+    accounts: Accounts = NOBODY,
+    journal: Journal | None = None,
 ) -> AsyncIterator[Access]:
     """Serve until the block ends, with the certificate and token that *directory* holds, if any.
 
     *port* 0 means the port of the last server of that directory, or any other if it is taken. The
-    token is an administrator's; *accounts* have their own.
+    token is an administrator's; *accounts* have their own. With a *journal* it holds what that kept.
     """
     access = read_access(directory) or new_access()
     listener = _listen(port, access.port)
     access = replace(access, port=listener.getsockname()[1])
     emulator = _emulator(access.token, crds)
+    if journal is not None:
+        journal.restore(emulator)
     runner = web.ServerRunner(web.Server(Tally(emulator), access_log=None), shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     _let_in(accounts, emulator)

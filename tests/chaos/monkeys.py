@@ -41,14 +41,15 @@ class Monkeys:
     missed: list[str] = field(default_factory=list)
 
     async def carry_out(self, strikes: Iterable[Strike]) -> None:
-        """Strike when it is time, and return once everything is whole. Raises `DidNotStart` (in a group)
-        when something does not come back."""
+        """Strike when it is time, and return once everything is whole. Raises `DidNotStart` when something
+        does not come back."""
         loop = asyncio.get_running_loop()
         start = loop.time()
         async with asyncio.TaskGroup() as under_way:
             for strike in strikes:
                 await asyncio.sleep(start + strike.at - loop.time())
                 under_way.create_task(self._strike(strike))
+        await asyncio.gather(*(one.ready() for one in self.world.stack.supervisor.processes.values()))
 
     async def end_faults(self) -> None:
         """End what has not worn off by itself."""
@@ -97,7 +98,6 @@ async def _kill(process: Process, lasts: float) -> None:
     await process.kill()
     await asyncio.sleep(lasts)
     process.start()
-    await process.ready()
 
 
 async def _kill_node(node: NatsServer, lasts: float) -> None:

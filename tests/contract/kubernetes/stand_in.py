@@ -20,6 +20,11 @@ class StandIn:
     kubeconfig: Path
     process: subprocess.Popen[bytes]
 
+    def kill(self) -> None:
+        """End it with kill -9."""
+        self.process.kill()
+        self.process.wait(10)
+
     def end(self) -> int:
         """Ask it to end, and say its exit status."""
         self.process.terminate()
@@ -27,11 +32,11 @@ class StandIn:
 
 
 @contextlib.contextmanager
-def running_stand_in(directory: Path) -> Iterator[StandIn]:
+def running_stand_in(directory: Path, *arguments: str) -> Iterator[StandIn]:
     """A stand-in that keeps its access in *directory*."""
     ready_file = directory / "ready.json"
     ready_file.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "sandbox.kube", "--ready-file", str(ready_file)]
+    command = [sys.executable, "-m", "sandbox.kube", "--ready-file", str(ready_file), *arguments]
     with subprocess.Popen(command) as process:
         try:
             _wait_for(ready_file, process)

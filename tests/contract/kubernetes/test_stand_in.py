@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kubernetes_asyncio.client import ApiClient, CustomObjectsApi
@@ -87,6 +88,51 @@ async def test_a_client_of_an_earlier_life_is_told_that_its_version_is_gone(tmp_
             async with client.watch(INSTANCES, resourceVersion=version) as watch:
                 [event] = await watch.rest()
     assert (event["type"], event["object"]["code"], event["object"]["reason"]) == ("ERROR", 410, "Expired")
+
+
+async def test_what_it_keeps_outlives_a_kill_and_watches_go_on(tmp_path: Path) -> None:
+    with running_stand_in(tmp_path, "--keep") as first:
+        async with client_of(first) as client:
+            created = (await client.post(INSTANCES, INSTANCE)).expect(201)
+            (await client.post(INSTANCES, named("gone"))).expect(201)
+            (await client.delete(f"{INSTANCES}/gone")).expect(200)
+        first.kill()
+    with running_stand_in(tmp_path, "--keep") as second:
+        async with client_of(second) as client:
+            listed = (await client.get(INSTANCES)).expect(200)["items"]
+            later = (await client.post(INSTANCES, named("later"))).expect(201)
+            version = created["metadata"]["resourceVersion"]
+            async with client.watch(INSTANCES, resourceVersion=version) as watch:
+                events = await watch.take(3)
+    assert [one["metadata"] | {"managedFields": 0} for one in listed] == [
+        created["metadata"] | {"managedFields": 0}
+    ]
+    assert [(event["type"], event["object"]["metadata"]["name"]) for event in events] == [
+        ("ADDED", "gone"),
+        ("DELETED", "gone"),
+        ("ADDED", "later"),
+    ]
+    assert int(later["metadata"]["resourceVersion"]) > int(version)
+
+
+async def test_a_change_that_a_kill_cut_short_was_never_made(tmp_path: Path) -> None:
+    with running_stand_in(tmp_path, "--keep") as first:
+        async with client_of(first) as client:
+            (await client.post(INSTANCES, INSTANCE)).expect(201)
+        first.kill()
+    with (tmp_path / "kube.jsonl").open("ab") as journal:
+        journal.write(b'{"version":')
+    for names in (["vm"], ["later", "vm"]):
+        with running_stand_in(tmp_path, "--keep") as next_life:
+            async with client_of(next_life) as client:
+                listed = (await client.get(INSTANCES)).expect(200)["items"]
+                assert [one["metadata"]["name"] for one in listed] == names
+                await client.post(INSTANCES, named("later"))
+            next_life.kill()
+
+
+def named(name: str) -> dict[str, Any]:
+    return {**INSTANCE, "metadata": {"name": name}}
 
 
 async def test_a_watch_from_a_version_that_was_never_given_is_gone_too(stand_in: StandIn) -> None:

@@ -1,6 +1,6 @@
 """``python -m chaos``: kill, freeze and hinder real processes while people use them, and judge: `make chaos`.
 
-python -m chaos                                    three nodes of NATS, 200 people, two minutes of faults
+python -m chaos                                    three nodes of NATS, 200 people, 100 s of faults
 python -m chaos --seconds 45 --lifecycles 40       a short form
 python -m chaos --nodes 1                          a nats-server alone
 python -m chaos --seed 17                          the faults of another time once more
@@ -27,8 +27,9 @@ from chaos.schedule import draw
 from chaos.surroundings import plan
 from chaos.verdict import Verdict, examine, story, table
 from e2e.world import World, open_world
+from sandbox.process import DidNotStart
 
-SECONDS = 120.0
+SECONDS = 100.0
 LIFECYCLES = 200
 SETTLE = 120.0
 """Seconds in which everything has to be gone, once nobody strikes any more."""
@@ -71,17 +72,25 @@ async def _run(options: argparse.Namespace, directory: Path) -> Verdict:
 async def _live_and_strike(options: argparse.Namespace, world: World) -> Verdict:
     async with following(world.instances) as picture:
         people, monkeys = People(world.instances, picture), Monkeys(world)
-        strikes = draw(options.seed, options.seconds, targets_in(world))
-        verdict = Verdict(seed=options.seed, nodes=options.nodes, lives=people.lives, struck=monkeys.struck)
-        verdict.missed = monkeys.missed
+        verdict = Verdict(
+            seed=options.seed,
+            nodes=options.nodes,
+            lives=people.lives,
+            struck=monkeys.struck,
+            missed=monkeys.missed,
+        )
         living = asyncio.create_task(people.live(options.lifecycles, options.seed, options.seconds))
         try:
-            await monkeys.carry_out(strikes)
+            await monkeys.carry_out(draw(options.seed, options.seconds, targets_in(world)))
             await monkeys.end_faults()
             await asyncio.wait({living}, timeout=options.settle)
+        except (DidNotStart, ExceptionGroup) as error:
+            verdict.violations["something did not come back"] = [repr(error)]
         finally:
             living.cancel()
-            await asyncio.gather(living, return_exceptions=True)
+            verdict.told += [
+                repr(error) for error in await asyncio.gather(living, return_exceptions=True) if error
+            ]
         return verdict
 
 

@@ -45,5 +45,8 @@ class Aap:
     async def resource_of(self, job: int) -> Resource:
         """The resource that *job* was launched with."""
         answer = (await self._api.get(f"jobs/{job}/")).raise_for_status()
-        variables = msgspec.json.decode(answer.json()["extra_vars"])
+        try:
+            variables = msgspec.json.decode(msgspec.json.decode(answer.content)["extra_vars"])
+        except msgspec.DecodeError as error:
+            raise httpx.DecodingError(f"AAP answers with a page: {error}", request=answer.request) from error
         return read_resource(variables["ansible_eda"]["event"]["payload"])

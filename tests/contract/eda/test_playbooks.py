@@ -13,6 +13,7 @@ from cloudkit.contracts.instance import FINALIZER, PLAYBOOK_FINALIZERS, ComputeI
 from cloudkit.contracts.jobs import Provider
 from sandbox.aap.audit import AuditEvent
 from sandbox.aap.control import Control
+from sandbox.aap.faults import login_page
 from sandbox.aap.playbooks import Rule
 from sandbox.eda.control import Control as EdaControl
 from sandbox.eda.faults import Fault
@@ -127,6 +128,13 @@ async def test_a_rulebook_hands_on_the_resource_and_knows_no_job_of_ours(place: 
     assert event["payload"]["metadata"]["name"] == "handed-on"
     assert event["meta"]["endpoint"] == "create-compute-instance"
     assert "Authorization" not in event["meta"]["headers"]
+
+
+async def test_playbooks_wait_while_aap_shows_everybody_a_page_to_log_in(place: Place) -> None:
+    await place.aap.add_faults(login_page(path=r"/jobs/\d+/$"))
+    await place.create("patient")
+    await place.send("create", "patient")
+    await place.until("patient", lambda one: one.reported_version == "v1")
 
 
 async def test_the_machine_is_gone_before_the_finalizer(place: Place) -> None:

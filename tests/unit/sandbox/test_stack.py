@@ -52,6 +52,17 @@ def test_services_learn_where_everything_is(tmp_path: Path) -> None:
     assert "127.0.0.1" in environment["NO_PROXY"].split(",")
 
 
+def test_services_learn_of_every_node_of_a_cluster_and_replicate_to_all(tmp_path: Path) -> None:
+    alone = stack_of(Plan(directory=tmp_path))
+    peers = tuple(NatsServer(tmp_path, port) for port in (4223, 4224))
+    first, *_ = service_commands(replace(alone, nats_peers=peers))
+    assert first.environment is not None
+    assert first.environment["CLOUDKIT_NATS_URL"] == (
+        "nats://127.0.0.1:4222,nats://127.0.0.1:4223,nats://127.0.0.1:4224"
+    )
+    assert first.environment["CLOUDKIT_NATS_REPLICAS"] == "3"
+
+
 def test_a_setting_of_one_service_wins_over_one_of_all_and_both_over_ours(tmp_path: Path) -> None:
     plan = Plan(
         directory=tmp_path,

@@ -73,9 +73,10 @@ class Cluster:
         for group, resource in KINDS:
             await self._make(self._path(Right("create", group, resource)), self._bodies[resource])
         async with asyncio.timeout(PATIENCE):
-            for service, right in ((service, right) for service in SERVICES for right in GRANTED[service]):
-                while await self.refuses(service, right):  # noqa: ASYNC110  # no event tells
-                    await asyncio.sleep(0.1)
+            for service, rights in GRANTED.items():
+                for right in rights:
+                    while await self.refuses(service, right):  # noqa: ASYNC110  # no event tells
+                        await asyncio.sleep(0.1)
 
     async def remove(self) -> None:
         for path in reversed(self._made):

@@ -10,7 +10,7 @@ import pytest
 from cloudkit.runtime.ending import end
 from cloudkit.runtime.health import Health
 from cloudkit.runtime.leader import Leader
-from cloudkit.runtime.lease import LeaseSpec, LeaseTimes, held_by
+from cloudkit.runtime.lease import LeaseEntry, LeaseSpec, LeaseTimes, held_by
 from cloudkit.runtime.testing import ManualClock
 from cloudkit.runtime.testing.lease import MemoryLease
 
@@ -26,6 +26,7 @@ class Replica:
         self.leader = Leader(lease, me=name, times=TIMES, clock=clock, health=self.health)
         self.stopping = asyncio.Event()
         self.works = False
+        self.turns = 0
         self.canceled = False
         self.ends_at_once = True
         self.crash: Exception | None = None
@@ -33,6 +34,7 @@ class Replica:
 
     async def _work(self, over: asyncio.Event) -> None:
         self.works = True
+        self.turns += 1
         try:
             if self.crash:
                 raise self.crash
@@ -48,6 +50,21 @@ class Replica:
     @property
     def told(self) -> str:
         return self.health.parts()["lease"]
+
+
+class Contested(MemoryLease):
+    """Somebody else takes it, as *taken* says, between our first look and our write."""
+
+    def __init__(self, taken: LeaseSpec) -> None:
+        super().__init__()
+        self._taken: LeaseSpec | None = taken
+
+    async def read(self) -> LeaseEntry | None:
+        found = await super().read()
+        if self._taken is not None:
+            self.say(self._taken)
+            self._taken = None
+        return found
 
 
 class Stage:
@@ -178,8 +195,34 @@ async def test_a_short_outage_is_not_noticed(stage: Stage) -> None:
         await stage.clock.advance(4)
         stage.lease.away = False
         await stage.clock.advance(4)
-        assert (first.works, second.works) == (True, False)
+        assert (first.works, first.turns, second.turns) == (True, 1, 0)
         assert (first.health.ready, second.health.ready) == (True, True)
+
+
+async def test_one_request_that_is_never_answered_is_given_up_in_time_for_another(stage: Stage) -> None:
+    first = await stage.start("a")
+    stage.lease.silent = True
+    await stage.clock.advance(3)
+    stage.lease.silent = False
+    await stage.clock.advance(20)
+    assert (first.works, first.turns) == (True, 1)
+
+
+async def test_a_renewal_whose_answer_was_lost_is_made_again(stage: Stage) -> None:
+    first = await stage.start("a")
+    before = stage.lease.changes
+    stage.lease.forgetful = True
+    await stage.clock.advance(3.5)
+    assert stage.lease.changes == before + 2
+    assert (first.works, first.told, first.turns) == (True, "active", 1)
+
+
+async def test_who_is_a_moment_too_late_for_a_free_lease_stands_by_and_makes_no_fuss(stage: Stage) -> None:
+    contested = Contested(held_by("c", TIMES, None, stage.clock.now()))
+    second = await stage.start("b", contested)
+    assert (second.works, second.told) == (False, "not asked for yet")
+    await stage.clock.advance(1)
+    assert second.told == "standby: c is active"
 
 
 async def test_a_standby_that_hears_nothing_of_the_lease_says_so(stage: Stage) -> None:

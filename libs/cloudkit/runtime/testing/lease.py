@@ -2,17 +2,19 @@
 
 import asyncio
 
-from cloudkit.contracts.errors import Conflict, NotFound, Unreachable
+from cloudkit.contracts.errors import Conflict, NotFound, Unanswered, Unreachable
 from cloudkit.runtime.lease import LeaseEntry, LeaseSpec
 
 
 class MemoryLease:
-    """One for all who want it. ``away`` and ``silent`` are for tests to set, ``changes`` to count."""
+    """One for all who want it. Tests set ``away``, ``silent`` (no request is answered) and ``forgetful`` (the
+    next change is made, and its answer lost), and count ``changes``."""
 
     def __init__(self) -> None:
         self.entry: LeaseEntry | None = None
         self.away = False
         self.silent = False
+        self.forgetful = False
         self.changes = 0
 
     @property
@@ -35,7 +37,11 @@ class MemoryLease:
             raise NotFound("there is no lease", status=404)
         if self.entry.version != known.version:
             raise Conflict("it changed since it was read", status=409)
-        return self._put(spec)
+        changed = self._put(spec)
+        if self.forgetful:
+            self.forgetful = False
+            raise Unanswered("the connection broke")
+        return changed
 
     def say(self, spec: LeaseSpec) -> None:
         """Have it say *spec*, as a person does who edits it."""

@@ -30,7 +30,11 @@ class Health:
 
     @property
     def ready(self) -> bool:
-        return bool(self._parts) and not any(trouble() for trouble in self._parts.values())
+        return bool(self._parts) and not self.troubles()
+
+    def troubles(self) -> dict[str, str]:
+        """The parts that are missing, and why."""
+        return {part: why for part, trouble in self._parts.items() if (why := trouble())}
 
     def parts(self) -> dict[str, str]:
         """Each part, with what is wrong with it, or what it does, mostly "ok"."""

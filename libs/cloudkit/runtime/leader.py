@@ -8,6 +8,8 @@
          │                                  └─ another one holds it ────────┤
          └──────────────────────────────────────────────────────────────────┘
 
+Who lacks something that the work needs, as `Health` says, neither takes the Lease nor renews it.
+
 Work that is under way when its turn is over may go on for the rest of the Lease's duration, and is then
 canceled. Told to stop, the holder does not wait for it before it gives the Lease up: the next one begins at
 once, so for that moment two are at work. Whoever works under a Lease has to bear that anyway, because a
@@ -47,6 +49,8 @@ Work: TypeAlias = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 """Works until the event is set: then its turn is over."""
 
 PART = "lease"
+NO_NEED_OF_WORK = (PART, "service")
+"""Parts of our health that do not say whether we could work."""
 TROUBLES = (Unreachable, Unanswered, Refused, Malformed)
 
 
@@ -148,6 +152,7 @@ class Leader:
         """Take the Lease, or renew it, if we may; say whether we did."""
         asked_at = self._clock.monotonic()
         try:
+            self._must_be_able_to_work()
             entry = await self._asked(self._take_or_renew())
         except Conflict:  # somebody wrote at the same moment: the next look tells who
             return False
@@ -161,6 +166,12 @@ class Leader:
         self._mine, self._held_until = entry, asked_at + self._times.renew_deadline
         self._be_active()
         return True
+
+    def _must_be_able_to_work(self) -> None:
+        """Whoever lacks something leaves the Lease to others, who may have it. Raises `Unreachable`."""
+        for part, why in self._health.troubles().items():
+            if part not in NO_NEED_OF_WORK:
+                raise Unreachable(f"{part} is missing: {why}")
 
     async def _take_or_renew(self) -> LeaseEntry:
         """The Lease as it is now, written by us if we may."""
@@ -204,9 +215,9 @@ class Leader:
     def _tell_of_loss(self) -> None:
         """Unless another one has it: then that was told."""
         if self._holder == self._me:
-            self._holder = ""
-            self._health.down(PART, self._trouble or "not renewed in time")
-            log.warning("the lease was not renewed in time", because=self._trouble)
+            self._holder, because = "", self._trouble or "this process stood still"
+            self._health.down(PART, because)
+            log.warning("the lease was not renewed in time", because=because)
 
     def _tell_of_trouble(self, error: ProvisionerError) -> None:
         now, self._trouble = self._clock.monotonic(), error.message

@@ -38,7 +38,7 @@ class Settings(CommonSettings, NamespaceSettings, PolicySettings):
         duration,
         default="10s",
         minimum=1,
-        doc="Others take over from a replica that has not renewed the Lease for so long, in whole seconds.",
+        doc="How long after its last renewal the Lease is taken from a replica, in whole seconds.",
     )
     lease_renew_deadline: float = setting(
         "CLOUDKIT_LEASE_RENEW_DEADLINE",

@@ -1,7 +1,7 @@
 """Replicas and a Lease: who works, who stands by, and what becomes of it when something goes wrong."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
@@ -75,8 +75,12 @@ class Stage:
         self.lease = MemoryLease()
         self._replicas = replicas
 
-    async def start(self, name: str, lease: MemoryLease | None = None) -> Replica:
+    async def start(
+        self, name: str, lease: MemoryLease | None = None, *, lacks: Iterable[str] = ()
+    ) -> Replica:
         replica = Replica(name, lease or self.lease, self.clock)
+        for part in lacks:
+            replica.health.down(part, "not there yet")
         self._replicas.push_async_callback(end, replica.process)
         await self.clock.advance(0)
         return replica
@@ -251,6 +255,32 @@ async def test_a_holder_that_was_paused_for_longer_than_the_lease_knows_that_its
     stage.lease.say(held_by("b", TIMES, None, stage.clock.now()))
     await stage.clock.advance(2)
     assert (first.works, second.works) == (False, True)
+
+
+async def test_one_that_is_cut_off_from_what_it_needs_for_long_leaves_the_lease_to_another(
+    stage: Stage,
+) -> None:
+    first, second = await stage.start("a"), await stage.start("b")
+    first.health.down("nats", "disconnected")
+    await stage.clock.advance(4)
+    assert (first.works, first.told) == (True, "active")
+    await stage.clock.advance(4)
+    assert (first.works, first.told) == (False, "nats is missing: disconnected")
+    assert await stage.time_until(lambda: second.works) <= 5
+    first.health.up("nats")
+    await stage.clock.advance(20)
+    assert (first.works, second.works) == (False, True)
+
+
+async def test_who_lacks_something_does_not_take_a_free_lease_and_a_service_that_only_starts_does(
+    stage: Stage,
+) -> None:
+    first = await stage.start("a", lacks=("nats", "service"))
+    await stage.clock.advance(5)
+    assert not first.works
+    first.health.up("nats")
+    await stage.clock.advance(1)
+    assert first.works
 
 
 async def test_an_idle_lease_is_taken_by_nobody_who_looks_only_once(stage: Stage) -> None:

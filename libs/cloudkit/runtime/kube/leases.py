@@ -79,7 +79,7 @@ def find_lease(
     except OSError as error:
         raise Misconfigured(
             f"CLOUDKIT_LEASE is auto, but this pod does not know its namespace ({error}): "
-            "set it to <namespace>/<name>, or to off"
+            "set it to a namespace and name, or to off"
         ) from error
 
 

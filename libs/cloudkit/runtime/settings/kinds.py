@@ -220,7 +220,9 @@ port = Kind(
     show=_show_port,
 )
 """The value is None for no port at all, and 0, as sockets have it, for one that the system chooses."""
-lease_name = Kind(name="lease", expected="<namespace>/<name>, off or auto", read=_read_lease)
+lease_name = Kind(
+    name="lease", expected="off, auto, or a namespace and name such as system/writer", read=_read_lease
+)
 url = Kind(
     name="URL",
     expected="a URL such as https://host.example.com/path",

@@ -130,14 +130,19 @@ def _look_for_a_proxy_only_once(api: ApiClient, server: str) -> None:
     former.detach()
 
 
+def is_in_a_pod(environ: Mapping[str, str]) -> bool:
+    """Whether the cluster that we speak to is the one whose pod we are in."""
+    return not environ.get("KUBECONFIG") and "KUBERNETES_SERVICE_HOST" in environ
+
+
 async def _configuration(environ: Mapping[str, str], clock: Clock) -> Configuration:
     configuration = Configuration()
     file = environ.get("KUBECONFIG", "")
     try:
-        if file or "KUBERNETES_SERVICE_HOST" not in environ:
-            await _load_kubeconfig(file or DEFAULT_KUBECONFIG, configuration, clock)
-        else:
+        if is_in_a_pod(environ):
             config.load_incluster_config(configuration)  # type: ignore[no-untyped-call]  # the library types it half
+        else:
+            await _load_kubeconfig(file or DEFAULT_KUBECONFIG, configuration, clock)
     except (config.ConfigException, yaml.YAMLError, OSError, ValueError, TypeError, AssertionError) as error:
         source = f"KUBECONFIG={file}" if file else f"no KUBECONFIG, no pod, {DEFAULT_KUBECONFIG}"
         raise Misconfigured(f"cannot find out where Kubernetes is ({source}): {error}") from error

@@ -22,6 +22,7 @@ FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no":
 DURATION = re.compile(
     r"0|(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+", re.ASCII
 )  # durationpy forgives more than Go does
+LEASE = re.compile(r"auto|off|[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-.a-z0-9]*[a-z0-9])?", re.ASCII)
 CREDENTIALS = re.compile(r"//[^/@\s]*@")
 
 
@@ -137,6 +138,12 @@ def _read_duration(value: str) -> float:
     return float(durationpy.from_str(value).total_seconds())
 
 
+def _read_lease(value: str) -> str:
+    if not LEASE.fullmatch(value):
+        raise ValueError(value)
+    return value
+
+
 def _read_port(value: str) -> int | None:
     if value == "auto":
         return 0
@@ -213,6 +220,9 @@ port = Kind(
     show=_show_port,
 )
 """The value is None for no port at all, and 0, as sockets have it, for one that the system chooses."""
+lease_name = Kind(
+    name="lease", expected="off, auto, or a namespace and name such as system/writer", read=_read_lease
+)
 url = Kind(
     name="URL",
     expected="a URL such as https://host.example.com/path",

@@ -2,6 +2,7 @@
 
 import os
 
+from cloudkit.runtime.again import with_twins
 from cloudkit.runtime.delivery import deliver
 from cloudkit.runtime.kube import KubeEvents, KubeInstances, connect_kube
 from cloudkit.runtime.service import Shell, run_service
@@ -23,7 +24,7 @@ async def build(settings: Settings, shell: Shell) -> None:
         clock=shell.clock,
     )
     await shell.enter(writer.working())
-    for subscription in subscriptions:
+    for subscription in with_twins(subscriptions):
         shell.spawn(subscription.durable, deliver(bus, subscription, stopping=shell.stopping))
 
 

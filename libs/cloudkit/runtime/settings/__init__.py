@@ -20,7 +20,13 @@ from cloudkit.runtime.settings.kinds import (
     words,
 )
 from cloudkit.runtime.settings.policy import PatienceSettings, PolicySettings, ProviderSettings
-from cloudkit.runtime.settings.shared import CommonSettings, LogFormat, LogLevel, NamespaceSettings
+from cloudkit.runtime.settings.shared import (
+    CommonSettings,
+    LogFormat,
+    LogLevel,
+    NamespaceSettings,
+    NatsSettings,
+)
 
 __all__ = [
     "CommonSettings",
@@ -28,6 +34,7 @@ __all__ = [
     "LogFormat",
     "LogLevel",
     "NamespaceSettings",
+    "NatsSettings",
     "PatienceSettings",
     "PolicySettings",
     "ProviderSettings",

@@ -119,7 +119,8 @@ class Office:
 
 @asynccontextmanager
 async def open_office(settings: NatsSettings) -> AsyncIterator[Office]:
-    """The letters of the NATS that *settings* name. Raises `Unreachable` if it is not there soon, or if it has no letters of ours."""
+    """The letters of the NATS that *settings* name. Raises `Unreachable` if it is not there soon, or has no
+    such stream."""
     clock, health = SystemClock(), Health()
     connection = Connection(settings.nats_url, service=WHO, clock=clock, health=health)
     where = ", ".join(connection.public_servers)

@@ -40,9 +40,9 @@ class Choice:
 
 def run(work: Work) -> int:
     """Do *work* with the letters of the NATS that the environment names. The exit code."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     try:
         settings = read_settings(NatsSettings, os.environ)
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
         return run_until_told(_at_the_office(settings, work))
     except Misconfigured as error:
         complain(error.message)

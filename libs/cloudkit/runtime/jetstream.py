@@ -255,5 +255,5 @@ def _direct(message: Msg, headers: Mapping[str, str]) -> Stored:
 def _read(data: bytes, type: type[T]) -> T:
     try:
         return msgspec.json.decode(data, type=type)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(f"JetStream answered what we cannot read: {error}", system="NATS") from error

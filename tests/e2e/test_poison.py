@@ -1,4 +1,4 @@
-"""Garbage on every subject that somebody hears, while instances live: all lives go well, no garbage is lost."""
+"""Garbage on every subject that somebody hears, while instances live: lives go well, no garbage is lost."""
 
 import asyncio
 from collections import Counter

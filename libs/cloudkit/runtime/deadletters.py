@@ -1,7 +1,8 @@
 """Dead letters: messages that nobody could handle, kept with the reason in the stream CLOUDKIT_DEADLETTERS.
 
 Body and headers stay as they were, so a letter tells everything of its message; JetStream's own headers get
-the prefix ``Original-``, for they would be obeyed a second time.
+the prefix ``Original-``, for they would be obeyed a second time; so do headers named like ours, which would
+be believed.
 """
 
 import json
@@ -100,4 +101,4 @@ def _letter_id(message: Msg) -> str:
 
 
 def _renamed(name: str) -> str:
-    return f"Original-{name}" if name.lower().startswith("nats-") else name
+    return f"Original-{name}" if name.lower().startswith(("nats-", OURS.lower())) else name

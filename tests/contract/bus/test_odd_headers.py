@@ -95,6 +95,7 @@ async def test_no_header_keeps_a_message_from_its_handler_or_from_the_dead_lette
     assert (letter.subject, letter.body) == (subject_of(bad), b"{garbage")
     assert letter.reason.startswith("not a valid")
     assert letter.sequence > 0
+    assert not letter.traceback
     assert json.dumps(as_json(letter, 0))
     assert set(page(letter, 0)).isdisjoint("\x00\x1b\r")
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 
+from cloudkit.runtime.again import with_twins
 from cloudkit.runtime.delivery import deliver
 from cloudkit.runtime.kube import KubeEvents, KubeInstances, connect_kube
 from cloudkit.runtime.service import Shell, run_service
@@ -29,7 +30,8 @@ async def build(settings: Settings, shell: Shell) -> None:
             clock=shell.clock,
         )
         async with writer.working():
-            await all_of(*(deliver(bus, subscription, stopping=over) for subscription in subscriptions))
+            everything = with_twins(subscriptions)
+            await all_of(*(deliver(bus, subscription, stopping=over) for subscription in everything))
 
     turns = take_turns(write, settings=settings, environ=os.environ, kube=kube, shell=shell)
     shell.spawn("turns", turns)

@@ -6,9 +6,8 @@ decode with msgspec. It has no timeouts of its own, so every request here has on
 
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from typing import cast
 from urllib.parse import urlsplit
@@ -23,6 +22,7 @@ from kubernetes_asyncio.client import ApiClient, Configuration
 
 from cloudkit.contracts.errors import Misconfigured, Unanswered
 from cloudkit.runtime.clock import SystemClock
+from cloudkit.runtime.http_said import read_date
 from cloudkit.runtime.kube.refusals import SYSTEM, refusal, translated
 from cloudkit.runtime.metrics import KUBERNETES_REQUESTS
 from cloudkit.runtime.ports import Clock
@@ -96,8 +96,10 @@ class KubeClient:
             _request_timeout=limit,
         )
         answer = cast("aiohttp.ClientResponse", response)
-        with suppress(KeyError, ValueError):  # whatever stands before the server may leave it out
-            self.server_clock.hear(parsedate_to_datetime(answer.headers["Date"]), sent_at=sent_at)
+        if date := read_date(
+            answer.headers.get("Date", "")
+        ):  # whatever stands before the server may leave it out
+            self.server_clock.hear(date, sent_at=sent_at)
         return answer
 
 

@@ -21,7 +21,13 @@ from cloudkit.runtime.settings.kinds import (
     words,
 )
 from cloudkit.runtime.settings.policy import PatienceSettings, PolicySettings, ProviderSettings
-from cloudkit.runtime.settings.shared import CommonSettings, LogFormat, LogLevel, NamespaceSettings
+from cloudkit.runtime.settings.shared import (
+    CommonSettings,
+    LogFormat,
+    LogLevel,
+    NamespaceSettings,
+    NatsSettings,
+)
 
 __all__ = [
     "CommonSettings",
@@ -29,6 +35,7 @@ __all__ = [
     "LogFormat",
     "LogLevel",
     "NamespaceSettings",
+    "NatsSettings",
     "PatienceSettings",
     "PolicySettings",
     "ProviderSettings",

@@ -177,7 +177,7 @@ class Watcher:
             await self._publish(addressee, intent)
             self._asked.remember(lane, intent, again)
             published.append(type(intent).__name__)
-        if "Reconcile" in published:
+        if Reconcile.__name__ in published:
             self._doubts.settle(lane)
         if not decision.intents:
             self._asked.forget(lane)

@@ -82,15 +82,16 @@ async def kubernetes_was_restored_while_our_services_were_away(world: World) -> 
 async def aap_was_restored(world: World) -> None:
     await world.aap.add_rules(*UNHURRIED)
     settled, leaving = await world.create(), await world.create("sticky")
-    first, _ = await all_until([settled, leaving], is_ready)
+    await all_until([settled, leaving], is_ready)
     running, stopping = await world.create("long"), await world.create("long")
-    await all_until([running, stopping], provision_is(JobState.RUNNING))
+    seen, _ = await all_until([running, stopping], provision_is(JobState.RUNNING))
     await leaving.delete()
     await leaving.until(deprovision_is(JobState.RUNNING))
     await stopping.delete()
 
-    await world.aap.restore(next_id=int(first.status.jobs[0].job_id))
-    newcomer = await world.create()
+    forgotten = seen.status.jobs[0].job_id
+    await world.aap.restore(next_id=int(forgotten))
+    newcomer = await world.create()  # its job gets the id of one that everybody believes to be running
 
     await running.until(job_is(1, "JobPurged"))
     for ready in await all_until([running, newcomer], is_ready, within=PATIENCE):

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from sandbox.kube.access import Access, new_access, read_access
 from sandbox.kube.accounts import NOBODY, Accounts
+from sandbox.kube.backups import Backups
 from sandbox.kube.crds import read_manifests
 from sandbox.kube.emulator import Emulator
 from sandbox.kube.tally import Tally
@@ -35,7 +36,8 @@ async def serve(
     listener = _listen(port, access.port)
     access = replace(access, port=listener.getsockname()[1])
     emulator = _emulator(access.token, crds)
-    runner = web.ServerRunner(web.Server(Tally(emulator), access_log=None), shutdown_timeout=SHUTDOWN_SECONDS)
+    server = web.Server(Tally(Backups(emulator)), access_log=None)
+    runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     _let_in(accounts, emulator)
     try:

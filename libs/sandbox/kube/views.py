@@ -79,7 +79,8 @@ class Table:
         self._head = True
 
     def one(self, stored: Stored) -> bytes:
-        return self._rows([stored], {"resourceVersion": stored.version})
+        version = stored.metadata.get("resourceVersion", "")  # None yet, in a dry run.
+        return self._rows([stored], {"resourceVersion": version})
 
     def many(self, page: Page) -> bytes:
         return self._rows(page.items, page.metadata)

@@ -20,8 +20,8 @@ from sandbox.kube.targets import read_target, verb_of
 from sandbox.kube.verbs import Asked, Verbs, answer
 from sandbox.kube.writes import BY_ITSELF
 
-HEALTH = frozenset({"/healthz", "/readyz", "/livez"})
-COMPACT = "/emulator/compact"
+HEALTH = {("healthz",), ("readyz",), ("livez",)}
+COMPACT = ("emulator", "compact")
 NAMESPACES = ("default", "kube-system")
 NO_WATCH = ("false", "0")
 
@@ -57,7 +57,7 @@ class KubernetesApi:
             return answer(encode(error.status()), error.code)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        path = request.path.rstrip("/")
+        path = tuple(request.path.strip("/").split("/"))
         if path in HEALTH:
             return web.Response(text="ok")
         user = self._gate.user_of(request)
@@ -74,9 +74,9 @@ class KubernetesApi:
         asked = Asked(request=request, query=query, target=target, user=user)
         return await VERBS[verb](self._verbs, asked)
 
-    def _document(self, path: str) -> Object | None:
+    def _document(self, path: tuple[str, ...]) -> Object | None:
         """What every client may read, to learn what there is."""
-        match path.strip("/").split("/"):
+        match path:
             case ["version"]:
                 return discovery.VERSION
             case ["api"]:

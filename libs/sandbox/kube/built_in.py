@@ -55,9 +55,7 @@ def _settle_event(resource: Resource, body: Object, before: Object | None) -> No
     if wrong := unreadable_time(body):
         raise bad_request(f'parsing time "{wrong}" as "2006-01-02T15:04:05.000000Z07:00"')
     metadata = body["metadata"]
-    if causes := [
-        Cause(*problem) for problem in problems(body, before, metadata["namespace"], resource.group)
-    ]:
+    if causes := list(problems(body, before, metadata["namespace"], resource.group)):
         raise invalid(resource, metadata["name"], causes)
 
 

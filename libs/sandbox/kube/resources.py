@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 from sandbox.kube.schema import Schema
@@ -48,16 +49,16 @@ class Resource:
     columns: tuple[Column, ...] = ()
     selectable: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def group_version(self) -> str:
         return f"{self.group}/{self.version}" if self.group else self.version
 
-    @property
+    @cached_property
     def qualified_name(self) -> str:
         """As error messages say it: ``computeinstances.cloudkit.openshift.io``."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
-    @property
+    @cached_property
     def home(self) -> Home:
         return EVENTS if self.plural == "events" else (self.group, self.plural)
 

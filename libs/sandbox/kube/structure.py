@@ -104,11 +104,12 @@ def prune(value: Json, node: Node) -> list[str]:
 
 def _prune_object(value: Object, node: Node) -> list[str]:
     dropped: list[str] = []
-    for name in list(value):
+    for name, below in [*value.items()]:
         if node.is_resource and name in OF_EVERY_OBJECT:
             continue
         if known := node.fields.get(name) or node.values:
-            dropped += [f".{name}{path}" for path in prune(value[name], known)]
+            if isinstance(below, (dict, list)):
+                dropped += [f".{name}{path}" for path in prune(below, known)]
         elif not node.keeps_unknown:
             del value[name]
             dropped.append(f".{name}")
@@ -123,7 +124,7 @@ def fill_in_defaults(value: Json, node: Node) -> None:
             if name not in value:
                 value[name] = decode(default)
         for name, below in value.items():
-            if known := node.fields.get(name) or node.values:
+            if isinstance(below, (dict, list)) and (known := node.fields.get(name) or node.values):
                 fill_in_defaults(below, known)
     elif isinstance(value, list) and node.items:
         for item in value:
@@ -131,8 +132,7 @@ def fill_in_defaults(value: Json, node: Node) -> None:
 
 
 def _drop_nulls(value: Object, node: Node) -> None:
-    nulls = [name for name, below in value.items() if below is None]
-    for name in nulls:
+    for name in [name for name, below in value.items() if below is None]:
         if (known := node.fields.get(name)) and not known.nullable:
             del value[name]
 

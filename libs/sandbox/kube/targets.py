@@ -5,6 +5,7 @@
 /apis/cloudkit.openshift.io/v1alpha1/computeinstances
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sandbox.kube.errors import method_not_allowed, no_such_path
@@ -30,21 +31,21 @@ class Target:
         return Place(self.resource, Key(self.namespace, self.name))
 
 
-def read_target(path: str, resources: Resources) -> Target:
-    """What *path* is about. Raises `ApiError` if there is no such thing."""
-    match path.strip("/").split("/"):
-        case "api", version, *rest if rest:
-            return _target(resources, "", version, rest)
-        case "apis", group, version, *rest if rest:
-            return _target(resources, group, version, rest)
+def read_target(path: Sequence[str], resources: Resources) -> Target:
+    """What the parts of a *path* name. Raises `ApiError` if there is no such thing."""
+    match path:
+        case ["api", version, first, *rest]:
+            return _target(resources, "", version, [first, *rest])
+        case ["apis", group, version, first, *rest]:
+            return _target(resources, group, version, [first, *rest])
     raise no_such_path()
 
 
-def _target(resources: Resources, group: str, version: str, rest: list[str]) -> Target:
+def _target(resources: Resources, group: str, version: str, path: list[str]) -> Target:
     namespace = ""
-    if rest[0] == "namespaces" and len(rest) > 2 and rest[2] not in OF_A_NAMESPACE_ITSELF:
-        namespace, rest = rest[1], rest[2:]
-    plural, name, subresource, *more = (*rest, "", "", "")[: max(3, len(rest))]
+    if path[0] == "namespaces" and len(path) > 2 and path[2] not in OF_A_NAMESPACE_ITSELF:
+        _, namespace, *path = path
+    plural, name, subresource, *more = *path, *("", "", "")[len(path) :]
     resource = resources.find(group, version, plural)
     if resource is None or more or (subresource and not (subresource == "status" and resource.has_status)):
         raise no_such_path()

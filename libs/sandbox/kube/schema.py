@@ -1,15 +1,12 @@
 """What a definition's schema does to an object: drop unknown fields, fill in defaults, find mistakes."""
 
-from typing import TypeAlias
-
 import jsonschema_rs
 from jsonschema_rs import ValidationError, ValidationErrorKind
 
 from sandbox.kube.errors import INVALID, REQUIRED, Cause
 from sandbox.kube.objects import Json, Object
-from sandbox.kube.structure import duplicates, fill_in_defaults, prune, read_structure
-
-Path: TypeAlias = list[str | int]
+from sandbox.kube.shaping import Path, duplicates, fill_in_defaults, prune
+from sandbox.kube.structure import KEEPS_UNKNOWN, read_structure
 
 WRONG_TYPE = "FieldValueTypeInvalid"
 REASONS = {
@@ -20,7 +17,7 @@ REASONS = {
 }
 FORMATS = frozenset({"date-time", "date", "ipv4", "ipv6", "uri", "uuid", "email", "hostname"})
 """Those that Kubernetes and JSON Schema know under the same name; others are not checked."""
-ANYTHING: Object = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+ANYTHING: Object = {"type": "object", KEEPS_UNKNOWN: True}
 
 
 class Schema:
@@ -49,9 +46,9 @@ class Schema:
 
 
 def _cause(error: ValidationError) -> Cause:
-    path: Path = list(error.instance_path)
+    path: Path = tuple(error.instance_path)
     if isinstance(error.kind, ValidationErrorKind.Required):
-        path.append(error.kind.property)
+        path = (*path, error.kind.property)
     return Cause(_written(path), error.message, REASONS.get(error.kind.name, INVALID))
 
 

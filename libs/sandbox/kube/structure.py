@@ -1,15 +1,16 @@
-"""A structural schema, read once into nodes: what may stand where, defaults, and how lists are told apart.
+"""A structural schema, read once into nodes: what may stand where, defaults, and how items are told apart.
 
 Pruning, defaulting and the ownership of fields all walk an object beside these nodes. A built-in kind has
 no schema here; `PLAIN` stands for it, which knows only what the metadata of every object is made of.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from sandbox.kube.objects import Json, Object, decode, encode
+from sandbox.kube.objects import Json, Object, encode
 
 OF_EVERY_OBJECT = frozenset({"apiVersion", "kind", "metadata"})
+KEEPS_UNKNOWN = "x-kubernetes-preserve-unknown-fields"
 ATOMIC, SET, MAP = "atomic", "set", "map"
 
 
@@ -70,96 +71,25 @@ def read_structure(schema: Object) -> Node:
 
 def _read(schema: Object) -> Node:
     fields = {name: _read(below) for name, below in schema.get("properties", {}).items()}
-    others, items = schema.get("additionalProperties"), schema.get("items")
-    values = _read(others) if isinstance(others, dict) else None
-    of_items = _read(items) if isinstance(items, dict) else None
+    others, items = (_read_one(schema.get(keyword)) for keyword in ("additionalProperties", "items"))
     list_type = schema.get("x-kubernetes-list-type", ATOMIC)
-    nodes = [node for node in (*fields.values(), values, of_items) if node]
+    below = [node for node in (*fields.values(), others, items) if node]
     return Node(
         fields=fields,
-        values=values,
-        items=of_items,
-        keeps_unknown=others is True or bool(schema.get("x-kubernetes-preserve-unknown-fields")),
+        values=others,
+        items=items,
+        keeps_unknown=True in (schema.get("additionalProperties"), schema.get(KEEPS_UNKNOWN)),
         is_resource=bool(schema.get("x-kubernetes-embedded-resource")),
         nullable=bool(schema.get("nullable")),
         default=encode(schema["default"]) if "default" in schema else None,
+        defaults=tuple((name, node.default) for name, node in fields.items() if node.default is not None),
         list_type=list_type,
         map_keys=tuple(schema.get("x-kubernetes-list-map-keys", ())),
         is_atomic_map=schema.get("x-kubernetes-map-type") == ATOMIC,
-        defaults=tuple((name, node.default) for name, node in fields.items() if node.default is not None),
         has_lists_without_duplicates=list_type in (MAP, SET)
-        or any(node.has_lists_without_duplicates for node in nodes),
+        or any(node.has_lists_without_duplicates for node in below),
     )
 
 
-def prune(value: Json, node: Node) -> list[str]:
-    """Drop the fields of *value* that *node* does not know, and say which: ``.spec.tags[0].junk``."""
-    if isinstance(value, dict):
-        return _prune_object(value, node)
-    if isinstance(value, list) and node.items:
-        items = ((index, prune(item, node.items)) for index, item in enumerate(value))
-        return [f"[{index}]{path}" for index, dropped in items for path in dropped]
-    return []
-
-
-def _prune_object(value: Object, node: Node) -> list[str]:
-    dropped: list[str] = []
-    for name, below in [*value.items()]:
-        if node.is_resource and name in OF_EVERY_OBJECT:
-            continue
-        if known := node.fields.get(name) or node.values:
-            if isinstance(below, (dict, list)):
-                dropped += [f".{name}{path}" for path in prune(below, known)]
-        elif not node.keeps_unknown:
-            del value[name]
-            dropped.append(f".{name}")
-    return dropped
-
-
-def fill_in_defaults(value: Json, node: Node) -> None:
-    """Give *value* what it lacks; null where null may not be counts as lacking."""
-    if isinstance(value, dict):
-        _drop_nulls(value, node)
-        for name, default in node.defaults:
-            if name not in value:
-                value[name] = decode(default)
-        for name, below in value.items():
-            if isinstance(below, (dict, list)) and (known := node.fields.get(name) or node.values):
-                fill_in_defaults(below, known)
-    elif isinstance(value, list) and node.items:
-        for item in value:
-            fill_in_defaults(item, node.items)
-
-
-def _drop_nulls(value: Object, node: Node) -> None:
-    for name in [name for name, below in value.items() if below is None]:
-        if (known := node.fields.get(name)) and not known.nullable:
-            del value[name]
-
-
-def duplicates(
-    value: Json, node: Node, path: tuple[str | int, ...] = ()
-) -> Iterator[tuple[list[str | int], str]]:
-    """Where a list has an item twice that may be there once, and what tells it apart."""
-    if not node.has_lists_without_duplicates:
-        return
-    if isinstance(value, dict):
-        for name, below in value.items():
-            yield from duplicates(below, node.below(name), (*path, name))
-    elif isinstance(value, list):
-        yield from _duplicate_items(value, node, path)
-        for index, item in enumerate(value):
-            yield from duplicates(item, node.of_items(), (*path, index))
-
-
-def _duplicate_items(
-    items: list[Json], node: Node, path: tuple[str | int, ...]
-) -> Iterator[tuple[list[str | int], str]]:
-    if node.list_type == ATOMIC:
-        return
-    seen = set()
-    for index, item in enumerate(items):
-        identity = node.identity(item) if node.list_type == MAP else encode(item).decode()
-        if identity in seen:
-            yield [*path, index], identity
-        seen.add(identity)
+def _read_one(schema: Json) -> Node | None:
+    return _read(schema) if isinstance(schema, dict) else None

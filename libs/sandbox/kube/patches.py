@@ -42,11 +42,11 @@ def apply_json_patch(body: Object, operations: Json) -> Object:
             "error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch"
         )
     try:
-        patched: Object = jsonpatch.apply_patch(body, operations, in_place=True)
-    except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError) as error:
+        patched = jsonpatch.apply_patch(body, operations, in_place=True)
+    except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException) as error:
         message = f"the server rejected our request due to an error in our request: {error}"
         raise ApiError(422, "Invalid", message) from error
-    return patched
+    return _object(patched)
 
 
 def apply_merge_patch(body: Object, patch: Json) -> Object:
@@ -65,10 +65,10 @@ PATCHES: Mapping[str, Patch] = {
 }
 
 
-def _object(patch: Json) -> Object:
-    if not isinstance(patch, dict):
-        raise bad_request("merge patch must be an object")
-    return patch
+def _object(value: Json) -> Object:
+    if not isinstance(value, dict):
+        raise bad_request("a merge patch, and what any patch leaves, must be an object")
+    return value
 
 
 def _merged(body: Json, patch: Object) -> Object:

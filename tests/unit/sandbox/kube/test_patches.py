@@ -41,8 +41,9 @@ STRATEGIC_PATCHES: dict[str, tuple[Any, Any, Any]] = {
 REFUSED = {
     "a JSON patch to nowhere": (JSON, [{"op": "replace", "path": "/no/where", "value": 1}], 422),
     "a JSON patch with no operation": (JSON, [{"path": "/a"}], 422),
-    "a JSON patch through a text": (JSON, [{"op": "add", "path": "/name/x/y", "value": 1}], 422),
+    "a JSON patch into a text": (JSON, [{"op": "add", "path": "/name/x", "value": 1}], 422),
     "a JSON patch of numbers": (JSON, [1], 422),
+    "a JSON patch that leaves no object": (JSON, [{"op": "replace", "path": "", "value": 3}], 400),
     "a merge patch that is a list": (MERGE, [], 400),
     "a strategic merge patch that is a list": (STRATEGIC, [], 400),
 }

@@ -7,6 +7,7 @@ import pytest
 from sandbox.kube.schema import Schema
 
 STRING = {"type": "string"}
+SET = {"type": "array", "x-kubernetes-list-type": "set", "items": STRING}
 ITEMS = {"type": "array", "items": {"type": "object", "properties": {"a": STRING}}}
 EMBEDDED = {"type": "object", "x-kubernetes-embedded-resource": True, "properties": {"a": STRING}}
 WITH_DEFAULTS = {
@@ -51,13 +52,13 @@ MISTAKES: dict[str, tuple[dict[str, Any], Any, dict[str, str]]] = {
     "a limit that is not excluded": ({"type": "integer", "minimum": 3, "exclusiveMinimum": False}, 3, {}),
     "null where it may be": ({**STRING, "nullable": True}, None, {}),
     "an int or a string": ({"x-kubernetes-int-or-string": True}, 1.5, {"it": "FieldValueInvalid"}),
-    "a format that nobody knows": ({**STRING, "format": "smoke-signal"}, "x", {}),
+    "a format that JSON Schema knows and Kubernetes does not": ({**STRING, "format": "time"}, "noon", {}),
     "an item of a set, twice": (
-        {"type": "array", "x-kubernetes-list-type": "set", "items": STRING},
+        SET,
         ["a", "b", "a"],
         {"it[2]": "FieldValueDuplicate"},
     ),
-    "an item of a plain list, twice": ({"type": "array", "items": STRING}, ["a", "a"], {}),
+    "an item of a plain list, twice": ({"type": "array", "items": SET}, [["a"], ["a"]], {}),
 }
 
 

@@ -23,6 +23,8 @@ from sandbox.kube.writes import BY_ITSELF
 HEALTH = {("healthz",), ("readyz",), ("livez",)}
 COMPACT = ("emulator", "compact")
 NAMESPACES = ("default", "kube-system")
+DEEPEST_DOCUMENT = 3
+"""Parts of the longest path that leads to a document of discovery."""
 NO_WATCH = ("false", "0")
 
 
@@ -76,6 +78,8 @@ class KubernetesApi:
 
     def _document(self, path: tuple[str, ...]) -> Object | None:
         """What every client may read, to learn what there is."""
+        if len(path) > DEEPEST_DOCUMENT and path[0] != "openapi":
+            return None
         match path:
             case ["version"]:
                 return discovery.VERSION

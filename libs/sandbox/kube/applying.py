@@ -1,7 +1,8 @@
 """Server-side apply: each manager owns the fields that it sent, and loses those it no longer sends."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from sandbox.kube.creating import create
 from sandbox.kube.errors import REQUIRED, ApiError, Cause, bad_request, wrong_options

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from sandbox.kube.objects import Json, Object, decode, encode
-from sandbox.kube.structure import ATOMIC, MAP, OF_EVERY_OBJECT, Node
+from sandbox.kube.structure import ATOMIC, MAP, Node
 
 Path: TypeAlias = tuple[str | int, ...]
 """The way to a value: names of fields, and numbers of items."""
@@ -22,10 +22,9 @@ def prune(value: Json, node: Node) -> list[str]:
 
 def _prune_object(value: Object, node: Node) -> list[str]:
     dropped: list[str] = []
-    for name, below in [*value.items()]:
-        if node.is_resource and name in OF_EVERY_OBJECT:
-            continue
+    for name in list(value):
         if known := node.fields.get(name) or node.values:
+            below = value[name]
             if isinstance(below, (dict, list)):
                 dropped += [f".{name}{path}" for path in prune(below, known)]
         elif not node.keeps_unknown:
@@ -57,15 +56,17 @@ def _drop_nulls(value: Object, node: Node) -> None:
 
 def duplicates(value: Json, node: Node, path: Path = ()) -> Iterator[tuple[Path, str]]:
     """Where a list has an item twice that may be there once, and what tells it apart."""
-    if not node.has_lists_without_duplicates:
-        return
-    if isinstance(value, dict):
-        for name, below in value.items():
-            yield from duplicates(below, node.below(name), (*path, name))
-    elif isinstance(value, list):
+    if isinstance(value, list) and node.is_checked:
         yield from _duplicate_items(value, node, path)
         for index, item in enumerate(value):
             yield from duplicates(item, node.of_items(), (*path, index))
+    elif isinstance(value, dict):
+        for name, below in node.checked:
+            if name in value:
+                yield from duplicates(value[name], below, (*path, name))
+        if node.values and node.values.is_checked:
+            for name in value.keys() - node.fields.keys():
+                yield from duplicates(value[name], node.values, (*path, name))
 
 
 def _duplicate_items(items: list[Json], node: Node, path: Path) -> Iterator[tuple[Path, str]]:

@@ -5,11 +5,11 @@ no schema here; `PLAIN` stands for it, which knows only what the metadata of eve
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from sandbox.kube.objects import Json, Object, encode
 
-OF_EVERY_OBJECT = frozenset({"apiVersion", "kind", "metadata"})
+IS_RESOURCE = "x-kubernetes-embedded-resource"
 KEEPS_UNKNOWN = "x-kubernetes-preserve-unknown-fields"
 ATOMIC, SET, MAP = "atomic", "set", "map"
 
@@ -18,15 +18,14 @@ ATOMIC, SET, MAP = "atomic", "set", "map"
 class Node:
     """What a schema says of one value.
 
-    ``fields`` are those known by name, ``values`` is for all others. ``is_resource``: it has apiVersion,
-    kind and metadata besides. ``list_type`` and ``map_keys`` say what makes two items of a list the same.
+    ``fields`` are those known by name, ``values`` is for all others. ``list_type`` and ``map_keys`` say
+    what makes two items of a list the same.
     """
 
     fields: Mapping[str, "Node"] = field(default_factory=dict)
     values: "Node | None" = None
     items: "Node | None" = None
     keeps_unknown: bool = False
-    is_resource: bool = False
     nullable: bool = False
     default: bytes | None = None
     list_type: str = ATOMIC
@@ -34,8 +33,10 @@ class Node:
     is_atomic_map: bool = False
     defaults: tuple[tuple[str, bytes], ...] = ()
     """The fields of it that have a default, as JSON."""
-    has_lists_without_duplicates: bool = False
-    """Whether there may be one in the value, at any depth."""
+    checked: tuple[tuple[str, "Node"], ...] = ()
+    """The fields of it in which something may be that must not be there twice."""
+    is_checked: bool = False
+    """Whether there may be something like that in it, at any depth."""
 
     def below(self, name: str) -> "Node":
         """The node of a field; of an unknown one, the node that knows nothing."""
@@ -59,35 +60,38 @@ class Node:
 UNKNOWN = Node()
 _FINALIZERS = Node(list_type=SET)
 _OWNERS = Node(list_type=MAP, map_keys=("uid",))
-METADATA = Node(fields={"finalizers": _FINALIZERS, "ownerReferences": _OWNERS})
-PLAIN = Node(fields={"metadata": METADATA})
+METADATA = Node(fields={"finalizers": _FINALIZERS, "ownerReferences": _OWNERS}, keeps_unknown=True)
+OF_RESOURCE = {"apiVersion": UNKNOWN, "kind": UNKNOWN, "metadata": METADATA}
+PLAIN = Node(fields=OF_RESOURCE)
 
 
 def read_structure(schema: Object) -> Node:
     """The node of a whole object with this ``openAPIV3Schema``."""
-    root = _read(schema)
-    return replace(root, is_resource=True, fields={**root.fields, "metadata": METADATA})
+    return _read({**schema, IS_RESOURCE: True})
 
 
 def _read(schema: Object) -> Node:
     fields = {name: _read(below) for name, below in schema.get("properties", {}).items()}
+    if schema.get(IS_RESOURCE):
+        fields |= OF_RESOURCE
     others, items = (_read_one(schema.get(keyword)) for keyword in ("additionalProperties", "items"))
     list_type = schema.get("x-kubernetes-list-type", ATOMIC)
-    below = [node for node in (*fields.values(), others, items) if node]
+    checked = tuple((name, node) for name, node in fields.items() if node.is_checked)
     return Node(
         fields=fields,
         values=others,
         items=items,
         keeps_unknown=True in (schema.get("additionalProperties"), schema.get(KEEPS_UNKNOWN)),
-        is_resource=bool(schema.get("x-kubernetes-embedded-resource")),
         nullable=bool(schema.get("nullable")),
         default=encode(schema["default"]) if "default" in schema else None,
         defaults=tuple((name, node.default) for name, node in fields.items() if node.default is not None),
         list_type=list_type,
         map_keys=tuple(schema.get("x-kubernetes-list-map-keys", ())),
         is_atomic_map=schema.get("x-kubernetes-map-type") == ATOMIC,
-        has_lists_without_duplicates=list_type in (MAP, SET)
-        or any(node.has_lists_without_duplicates for node in below),
+        checked=checked,
+        is_checked=list_type in (MAP, SET)
+        or bool(checked)
+        or any(each and each.is_checked for each in (others, items)),
     )
 
 

@@ -6,7 +6,8 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from sandbox.kube.errors import method_not_allowed, no_such_path
 from sandbox.kube.objects import Key
@@ -17,8 +18,7 @@ OF_A_NAMESPACE_ITSELF = ("status", "finalize")
 VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch"}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True, kw_only=True):
     """A resource, or that part of it that the path names; empty is what it does not name."""
 
     resource: Resource

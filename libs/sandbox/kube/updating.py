@@ -10,7 +10,7 @@ from sandbox.kube.objects import Object, Run, Stored, stored
 from sandbox.kube.refusals import conflict, invalid
 from sandbox.kube.resources import Resource
 from sandbox.kube.store import Store
-from sandbox.kube.structure import OF_EVERY_OBJECT
+from sandbox.kube.structure import OF_RESOURCE
 from sandbox.kube.writes import Place, WriteOptions, Written, present, shape
 
 ONLY_OF_SERVER = (
@@ -125,7 +125,7 @@ def _count_generation(resource: Resource, before: Object, new: Object) -> None:
 
 def _wanted(resource: Resource, body: Object) -> Object:
     """What is said of an object by its users, and not by its controllers."""
-    others = {*OF_EVERY_OBJECT, "status"} if resource.has_status else OF_EVERY_OBJECT
+    others = {*OF_RESOURCE, "status"} if resource.has_status else OF_RESOURCE
     return {field: value for field, value in body.items() if field not in others}
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
 from json import dumps
 
+import msgspec
 from aiohttp import web
 
 from sandbox.kube import events
@@ -27,8 +27,7 @@ from sandbox.kube.watching import Watch, read_watch_options
 from sandbox.kube.writes import Place, WriteOptions, Written, present, read_write_options
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """One request that its sender may make."""
 
     request: web.BaseRequest

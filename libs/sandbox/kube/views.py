@@ -3,6 +3,7 @@
 A client says which in its Accept header. Answers and the events of a watch are made here, as bytes.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -13,7 +14,7 @@ from sandbox.kube.objects import Object, Stored, encode
 from sandbox.kube.resources import EVENTS, Resource
 from sandbox.kube.tables import partial, table
 
-READABLE = ("*/*", "application/json", "application/*", "yaml")
+READABLE = re.compile(r"application/(json|\*)|yaml|\*/\*")
 
 
 class View(Protocol):
@@ -26,7 +27,7 @@ class View(Protocol):
 
 def read_view(resource: Resource, accept: str, query: Mapping[str, str]) -> View:
     """The view that a client accepts. Raises `ApiError` if it takes nothing that we have."""
-    if accept and not any(each in accept for each in READABLE):
+    if accept and not READABLE.search(accept):
         raise ApiError(
             406,
             "NotAcceptable",

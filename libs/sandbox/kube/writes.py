@@ -1,8 +1,9 @@
 """How a write is asked for, what comes of it, and what the schema has to say."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from sandbox.kube.errors import bad_request
 from sandbox.kube.objects import Key, Object, Stored
@@ -24,8 +25,7 @@ class Place(NamedTuple):
         return self.key.name
 
 
-@dataclass(frozen=True, kw_only=True)
-class WriteOptions:
+class WriteOptions(msgspec.Struct, frozen=True, kw_only=True):
     """``manager`` is whom the fields are to belong to. ``is_put``: the whole object was sent."""
 
     manager: str = ""

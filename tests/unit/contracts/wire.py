@@ -137,6 +137,8 @@ def _filled(kind: inspect.Type, name: str, turn: int, *, optional: bool) -> Any:
             return {f"some {name}": [None, 1.5, "é"]}
         case inspect.DateTimeType():
             return NOW.isoformat()
+    if isinstance(kind, inspect.StrType) and kind.pattern:
+        return f"some-{name}"  # A name of Kubernetes holds no blank.
     return {inspect.StrType: f"some {name}", inspect.BoolType: True, inspect.IntType: 7}.get(type(kind), 1.5)
 
 

@@ -96,9 +96,10 @@ def _row(what: str, figures: list[float]) -> list[str]:
 
 
 async def _trial(before: Path | None, objects: int) -> Trial:
-    """One server's life."""
+    """One server's life, after as many creates as take it to fetch its memory from the system."""
     async with _server(before) as server:
         names = [f"vm-{number}" for number in range(objects)]
+        await server.measure([_create(f"earlier-{name}") for name in names])
         created = await server.measure([_create(name) for name in names])
         patched = await server.measure([_patch(name, 1) for name in names])
         async with server.watchers() as watchers:

@@ -235,7 +235,7 @@ async def _serve(before: Path | None) -> None:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     gc.collect()
-    gc.freeze()  # One look at all that was imported costs as much as a hundred requests, at any time.
+    gc.freeze()  # What was imported is not looked through again while we measure.
     print(runner.addresses[0][1], flush=True)
     await asyncio.Event().wait()
 

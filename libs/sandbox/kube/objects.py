@@ -2,6 +2,9 @@
 
 An object is the dictionary that its JSON says. Whoever gets one from the store must not change it: it is
 shared with the log that watches read. To write, decode a copy of its own from ``raw``.
+
+What is kept for long is kept from the garbage collector (``gc=False``), which would look through all of it
+again and again: there are no cycles among what only refers to older things.
 """
 
 from datetime import UTC, datetime
@@ -27,15 +30,18 @@ class Key(NamedTuple):
     name: str
 
 
-class Run(NamedTuple):
+class Run(msgspec.Struct, frozen=True, gc=False):
     """Writes that one manager made in a row, and the object as it was before them (None: it was not)."""
 
     manager: str
     subresource: str
     before: Object | None
 
+    def is_by(self, manager: str, subresource: str) -> bool:
+        return (self.manager, self.subresource) == (manager, subresource)
 
-class Stored(msgspec.Struct, frozen=True):
+
+class Stored(msgspec.Struct, frozen=True, gc=False):
     """One version of an object: decoded, as bytes, and who has written what is in it, oldest first."""
 
     body: Object

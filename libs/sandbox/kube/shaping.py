@@ -12,6 +12,8 @@ Path: TypeAlias = tuple[str | int, ...]
 
 def prune(value: Json, node: Node) -> list[str]:
     """Drop the fields of *value* that *node* does not know, and say which: ``.spec.tags[0].junk``."""
+    if node.takes_anything:
+        return []
     if isinstance(value, dict):
         return _prune_object(value, node)
     if isinstance(value, list) and node.items:
@@ -35,6 +37,8 @@ def _prune_object(value: Object, node: Node) -> list[str]:
 
 def fill_in_defaults(value: Json, node: Node) -> None:
     """Give *value* what it lacks; null where null may not be counts as lacking."""
+    if node.takes_anything:
+        return
     if isinstance(value, dict):
         _drop_nulls(value, node)
         for name, default in node.defaults:

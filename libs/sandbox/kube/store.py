@@ -32,7 +32,7 @@ class ChangeType(StrEnum):
     DELETED = "DELETED"
 
 
-class Change(msgspec.Struct, frozen=True):
+class Change(msgspec.Struct, frozen=True, gc=False):
     """What was done to one object. ``after`` a deletion is its last state, with the deletion's version."""
 
     version: int

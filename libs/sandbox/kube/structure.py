@@ -26,6 +26,8 @@ class Node:
     values: "Node | None" = None
     items: "Node | None" = None
     keeps_unknown: bool = False
+    takes_anything: bool = False
+    """Whether a value stays as it is, whatever is in it."""
     nullable: bool = False
     default: bytes | None = None
     list_type: str = ATOMIC
@@ -60,7 +62,7 @@ class Node:
 UNKNOWN = Node()
 _FINALIZERS = Node(list_type=SET)
 _OWNERS = Node(list_type=MAP, map_keys=("uid",))
-METADATA = Node(fields={"finalizers": _FINALIZERS, "ownerReferences": _OWNERS}, keeps_unknown=True)
+METADATA = Node(fields={"finalizers": _FINALIZERS, "ownerReferences": _OWNERS}, takes_anything=True)
 OF_RESOURCE = {"apiVersion": UNKNOWN, "kind": UNKNOWN, "metadata": METADATA}
 PLAIN = Node(fields=OF_RESOURCE)
 
@@ -75,13 +77,15 @@ def _read(schema: Object) -> Node:
     if schema.get(IS_RESOURCE):
         fields |= OF_RESOURCE
     others, items = (_read_one(schema.get(keyword)) for keyword in ("additionalProperties", "items"))
+    keeps_unknown = True in (schema.get("additionalProperties"), schema.get(KEEPS_UNKNOWN))
     list_type = schema.get("x-kubernetes-list-type", ATOMIC)
     checked = tuple((name, node) for name, node in fields.items() if node.is_checked)
     return Node(
         fields=fields,
         values=others,
         items=items,
-        keeps_unknown=True in (schema.get("additionalProperties"), schema.get(KEEPS_UNKNOWN)),
+        keeps_unknown=keeps_unknown,
+        takes_anything=keeps_unknown and not (fields or others or items),
         nullable=bool(schema.get("nullable")),
         default=encode(schema["default"]) if "default" in schema else None,
         defaults=tuple((name, node.default) for name, node in fields.items() if node.default is not None),

@@ -132,7 +132,7 @@ def _wanted(resource: Resource, body: Object) -> Object:
 def _runs(before: Stored, options: WriteOptions) -> tuple[Run, ...]:
     """Who wrote what, after a write as *options* say; too many runs, and the oldest count as the first's."""
     runs = before.runs
-    if not (options.manager and runs) or runs[-1][:2] == (options.manager, options.subresource):
+    if not (options.manager and runs) or runs[-1].is_by(options.manager, options.subresource):
         return runs
     latest = runs[1:][1 - REMEMBERED_RUNS :]
     return (*runs[:1], *latest, Run(options.manager, options.subresource, before.body))

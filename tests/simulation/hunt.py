@@ -42,7 +42,7 @@ KNOWN: Mapping[str, int] = {
     "pause-ignored": 22,
     "impatient-with-playbooks": 36,
     "blind-status": 6,
-    "blind-finalizers": 20,
+    "blind-finalizers": 128,
     "blind-overwrite": 1,
     "released-without-the-log": 0,
     "released-after-any-cleanup": 0,

@@ -248,6 +248,7 @@ def stop_waiting(client: Client) -> None:
     for answer in tuple(client._resp_map.values()):  # noqa: SLF001  # nats-py lets them time out
         if not answer.done():
             answer.set_exception(nats.errors.StaleConnectionError())
+            answer.exception()  # seen: nobody waits for the answer to what nats-py could not even send
 
 
 @contextmanager

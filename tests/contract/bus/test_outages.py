@@ -1,7 +1,9 @@
 """NATS goes away, comes back, comes back empty: services wait and go on, and nothing is sent late."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -28,6 +30,16 @@ async def own_bus(
         own_server.url, service="tester", clock=OffsetClock(), health=health, sizes=SMALL
     ) as bus:
         yield bus
+
+
+@pytest.fixture
+async def complaints() -> AsyncIterator[list[dict[str, Any]]]:
+    """What asyncio would write to the log."""
+    heard: list[dict[str, Any]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, what: heard.append(what))
+    yield heard
+    loop.set_exception_handler(None)
 
 
 async def test_connecting_waits_until_nats_is_there(own_server: NatsServer) -> None:
@@ -85,6 +97,24 @@ async def test_what_was_not_sent_when_the_connection_broke_is_forgotten(
     await eventually(lambda: client.stats["reconnects"] == 1)
     await eventually(lambda: health.ready)
     assert await own_bus.jetstream.last(JOBS, subject) is None
+
+
+async def test_nobody_complains_of_a_request_that_could_not_even_be_sent(
+    own_bus: Bus,
+    own_server: NatsServer,
+    health: Health,
+    instance: InstanceRef,
+    complaints: list[dict[str, Any]],
+) -> None:
+    for _ in range(2):  # what was left behind by the first outage shows in the second
+        await own_server.kill()
+        await eventually(lambda: not health.ready)
+        with pytest.raises(Unreachable):
+            await own_bus.jobs.position(instance)
+        await own_server.start()
+        await eventually(lambda: health.ready)
+    gc.collect()
+    assert complaints == []
 
 
 async def test_delivery_resumes_after_the_server_was_killed(own_bus: Bus, own_server: NatsServer) -> None:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from e2e.world import World
 
 DUPLICATES = "cloudkit_duplicate_launches_total"
+TRACEBACK = "Traceback (most recent call last)"
 
 
 async def examine(world: World) -> None:
@@ -64,5 +65,7 @@ async def _pollers_that_saw_second_launches(world: World) -> list[str]:
 
 
 def _tracebacks(world: World) -> list[str]:
-    logs = [process.log for process in world.stack.supervisor.processes.values()]
-    return [log.read_text()[-3000:] for log in logs if "Traceback (most recent call last)" in log.read_text()]
+    """The first of each log."""
+    logs = (process.log for process in world.stack.supervisor.processes.values())
+    found = ((log.name, *log.read_text().partition(TRACEBACK)) for log in logs)
+    return [f"{name}: …{before[-300:]}{mark}{after[:2500]}" for name, before, mark, after in found if mark]

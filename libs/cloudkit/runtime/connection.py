@@ -44,6 +44,15 @@ have died, or its reconnect may wait for a peer that is frozen."""
 REQUEST_TIMEOUT = 2.0
 
 
+class PatientClient(Client):
+    """nats-py's client, which goes on listening when the answer to a pulse comes after its time-out."""
+
+    async def _process_pong(self) -> None:
+        if self._pongs and self._pongs[0].done():
+            self._pongs[0] = asyncio.Future()  # the one that gave up cannot be answered: nats-py would crash
+        await super()._process_pong()
+
+
 class Connection:
     """One connection of *service* to the servers of *url* (comma-separated)."""
 
@@ -52,7 +61,7 @@ class Connection:
         self._service = service
         self._clock = clock
         self._health = health
-        self._client = Client()
+        self._client: Client = PatientClient()
         self._pulse: asyncio.Task[None] | None = None
         self._interruptions: set[Callable[[], None]] = set()
 
@@ -146,7 +155,7 @@ class Connection:
                 return
 
     async def _connected_client(self) -> Client:
-        client = Client()
+        client = PatientClient()
         last_error: list[Exception] = []
 
         async def on_error(error: Exception) -> None:

@@ -117,6 +117,25 @@ async def test_nobody_complains_of_a_request_that_could_not_even_be_sent(
     assert complaints == []
 
 
+async def test_a_pulse_that_is_answered_too_late_does_not_deafen_the_connection(
+    own_bus: Bus,
+    own_server: NatsServer,
+    health: Health,
+    instance: InstanceRef,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cloudkit.runtime.connection.PULSE_TIMEOUT", 0.1)
+    client = own_bus.jetstream.connection._client
+    own_server.pause()
+    await eventually(lambda: not health.ready)
+    own_server.resume()
+    await eventually(lambda: health.ready)
+
+    assert (await own_bus.jobs.position(instance)).sequence == 0
+    assert own_bus.jetstream.connection._client is client
+    assert client.stats["reconnects"] == 0
+
+
 async def test_delivery_resumes_after_the_server_was_killed(own_bus: Bus, own_server: NatsServer) -> None:
     postbox = Postbox(own_bus)
     async with postbox.delivering(postbox.subscription(ack_wait=1)):

@@ -23,17 +23,25 @@ def manifests() -> list[dict[str, Any]]:
 
 
 def granted() -> dict[str, frozenset[Right]]:
-    """What each of our services may do, everywhere."""
-    roles = {one["metadata"]["name"]: frozenset(_rights(one)) for one in _of_kind("ClusterRole")}
-    bindings = [
-        (_user(subject), one) for one in _of_kind("ClusterRoleBinding") for subject in one["subjects"]
-    ]
-    return {
-        service: frozenset().union(
-            *(roles[binding["roleRef"]["name"]] for user, binding in bindings if user == account(service))
-        )
-        for service in SERVICES
-    }
+    """What each of our services may do, everywhere or, as a Role says, in the namespace that is ours."""
+    return {service: _granted(account(service)) for service in SERVICES}
+
+
+def granted_by_role() -> frozenset[tuple[str, Right]]:
+    """What anybody may do in our namespace alone: the name of the object ("" for any), and the right."""
+    return frozenset((name, right) for role in _of_kind("Role") for name, right in _rights(role))
+
+
+def _granted(user: str) -> frozenset[Right]:
+    return frozenset(
+        right
+        for kind in ("ClusterRole", "Role")
+        for binding in _of_kind(f"{kind}Binding")
+        if user in map(_user, binding["subjects"])
+        for role in _of_kind(kind)
+        if role["metadata"]["name"] == binding["roleRef"]["name"]
+        for _, right in _rights(role)
+    )
 
 
 def mounts_a_token() -> dict[str, bool]:
@@ -49,13 +57,16 @@ def _of_kind(kind: str) -> list[dict[str, Any]]:
     return [one for one in manifests() if one["kind"] == kind]
 
 
-def _rights(role: Mapping[str, Any]) -> Iterator[Right]:
+def _rights(role: Mapping[str, Any]) -> Iterator[tuple[str, Right]]:
+    """Each right with the name of the object that it is about; "" for any."""
     for rule in role["rules"]:
-        assert rule.keys() == {"apiGroups", "resources", "verbs"}, "teach this to read the other fields"
+        others = rule.keys() - {"apiGroups", "resources", "verbs", "resourceNames"}
+        assert not others, f"teach this to read {others}"
         for group in rule["apiGroups"]:
             for resource in rule["resources"]:
                 for verb in rule["verbs"]:
-                    yield Right(verb, group, resource)
+                    for name in rule.get("resourceNames", [""]):
+                        yield name, Right(verb, group, resource)
 
 
 def _user(subject: Mapping[str, str]) -> str:

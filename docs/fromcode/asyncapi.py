@@ -94,6 +94,16 @@ def _channels() -> Document:
                 "event": {"description": "What happened.", "enum": list(JobEventName)},
             },
         },
+        "again": {
+            "address": "cloudkit.intent.again.{durable}.{sequence}",
+            "title": f"Stream {subjects.INTENTS}",
+            "description": "Events of the job log that a consumer gave up, to be delivered to it once more.",
+            "messages": {"JobEvent": _ref("messages", "JobEvent")},
+            "parameters": {
+                "durable": {"description": "The consumer that gave it up."},
+                "sequence": {"description": f"Its sequence in {subjects.JOBS}."},
+            },
+        },
         "deadLetters": {
             "address": "cloudkit.dead.{service}.{subject}",
             "title": f"Stream {subjects.DEAD_LETTERS}",
@@ -115,6 +125,12 @@ def _sent() -> Document:
             "send", "intents", ["Reconcile"], "A provider found an intent stale: let the resource catch up."
         ),
         "providerTells": _operation("send", "jobEvents", ["JobEvent"], "A provider says what happened."),
+        "operatorReplays": _operation(
+            "send",
+            "again",
+            ["JobEvent"],
+            "An operator replays a dead letter: `cloudkit dead-letters replay`.",
+        ),
         "anybodyGivesUp": _operation("send", "deadLetters", ["DeadLetter"], "Kept for a person to look at."),
     }
 
@@ -128,15 +144,21 @@ def _received() -> Document:
 
 
 def _subscribed(service: Service, subscription: Subscription[Any] | BatchSubscription[Any]) -> Document:
-    of_intents = subscription.stream == subjects.INTENTS
-    channel, messages = (
-        ("intents", [i.__name__ for i in INTENTS]) if of_intents else ("jobEvents", ["JobEvent"])
-    )
-    if of_intents:
+    channel, messages = _heard(subscription)
+    if channel == "intents":
         is_status = subscription.subjects[0] == subjects.intents_for(subjects.Addressee.STATUS)
         messages = [name for name in messages if (name == "Reconcile") is is_status]
     operation = _operation("receive", channel, messages, f"{service.name} hears it.")
     return operation | {"x-durable": subscription.durable, "x-filter-subjects": list(subscription.subjects)}
+
+
+def _heard(subscription: Subscription[Any] | BatchSubscription[Any]) -> tuple[str, list[str]]:
+    """On which channel, and which of its messages."""
+    if subscription.stream == subjects.JOBS:
+        return "jobEvents", ["JobEvent"]
+    if subscription.subjects[0].startswith(subjects.AGAIN):
+        return "again", ["JobEvent"]
+    return "intents", [intent.__name__ for intent in INTENTS]
 
 
 def _operation(action: str, channel: str, messages: list[str], summary: str) -> Document:

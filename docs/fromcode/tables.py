@@ -14,6 +14,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from cloudkit.contracts.events import JobEventName
 from cloudkit.runtime import metrics as shared_metrics
+from cloudkit.runtime.again import with_twins
 from cloudkit.runtime.delivery import BatchSubscription, Subscription
 from cloudkit.runtime.settings import describe
 from cloudkit.runtime.settings.declare import Declaration
@@ -164,7 +165,7 @@ def subscriptions(service: Service) -> list[Subscription[Any] | BatchSubscriptio
         given = _arguments(function, POSITIONAL), _arguments(function, {Parameter.KEYWORD_ONLY})
         made = function(*given[0].values(), **given[1])
         found += made if isinstance(made, tuple) else (made,)
-    return sorted(found, key=lambda subscription: subscription.durable)
+    return sorted(with_twins(found), key=lambda subscription: subscription.durable)
 
 
 def _arguments(function: Callable[..., Any], kinds: Collection[Any]) -> dict[str, Any]:

@@ -15,16 +15,19 @@ from cloudkit.contracts.jobs import Provider
 from e2e.states import has_jobs, is_ready, says
 from e2e.vm import Vm
 from e2e.world import World, open_world, plan
-from rights import account, granted, mounts_a_token
+from rights import NAMESPACE, account, granted, granted_by_role, mounts_a_token
 from sandbox.aap.playbooks import Outcome, Rule
 from sandbox.kube import crd_path
 from sandbox.kube.access import write_access
 from sandbox.kube.accounts import Accounts, Right
 from sandbox.kube.server import serve
 from sandbox.stack import SERVICES, services_for
+from status_writer.turns import LEASE as STATUS_WRITERS_LEASE
 
 SPEAK_TO_KUBERNETES = ("watcher", "status-writer")
 GRANTED = granted()
+LEASE = {"status-writer": {"CLOUDKIT_LEASE": f"{NAMESPACE}/{STATUS_WRITERS_LEASE}"}}
+"""As in a pod."""
 
 
 @dataclass
@@ -62,6 +65,11 @@ def test_whoever_runs_jobs_may_do_nothing_and_gets_no_token() -> None:
     assert mounts_a_token() == {service: service in SPEAK_TO_KUBERNETES for service in SERVICES}
 
 
+def test_the_right_to_a_lease_is_about_the_one_that_is_asked_for() -> None:
+    named = {(name, right.verb) for name, right in granted_by_role()}
+    assert named == {("", "create"), (STATUS_WRITERS_LEASE, "get"), (STATUS_WRITERS_LEASE, "patch")}
+
+
 @asynccontextmanager
 async def _world(directory: Path, notebook: Notebook) -> AsyncIterator[World]:
     """A world of both providers, on a cluster that notes who did what."""
@@ -70,6 +78,7 @@ async def _world(directory: Path, notebook: Notebook) -> AsyncIterator[World]:
     async with serve(directory=directory, port=0, crds=[crd_path()], accounts=accounts) as access:
         each_its_own = {
             service: {"KUBECONFIG": str(write_access(replace(access, token=token), directory / service))}
+            | LEASE.get(service, {})
             for service, token in zip(SERVICES, tokens.values(), strict=True)
         }
         wanted = plan(directory / "stack", services=services_for(*Provider))

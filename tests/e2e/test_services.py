@@ -98,6 +98,7 @@ async def test_every_service_counts_what_it_does(start_world: StartWorld) -> Non
     assert counted["eda-dispatcher"]['cloudkit_eda_webhooks_total{outcome="received",type="provision"}'] == 1
     assert counted["status-writer"]['cloudkit_status_writes_total{result="written",write="status"}'] >= 1
     assert counted["status-writer"]["cloudkit_orphaned_jobs_total"] >= 0
+    assert counted["status-writer"]["cloudkit_leader"] == 1, "without a Lease everybody is active"
     for service in ("aap-poller", "eda-dispatcher", "status-writer"):
         assert any(name.startswith("cloudkit_messages_total") for name in counted[service])
 

@@ -44,6 +44,8 @@ class Invariants:
         """The revision of the records that somebody edited by hand, by uid and number."""
         self.restored: set[str] = set()
         """Uids whose status is about to be overwritten from a backup."""
+        self._from_backups: set[str] = set()
+        """Uids that were gone, and came back with a backup of the cluster."""
         self.launches: list[AuditEntry] = []
         self._launched_at: dict[int, float] = {}
         self._claimed_at: dict[str, list[float]] = defaultdict(list)
@@ -127,9 +129,8 @@ class Invariants:
         place = launch.namespace, launch.name
         if not same and launch.at.timestamp() - self._canceled_at.get(place, 0.0) < LINGERS:
             self._history.violated("I1", f"{launch.cloudkit_job} launched while a canceled playbook goes on")
-        if launch.purpose is Purpose.PROVISION and any(
-            one.uid == launch.uid and one.purpose is Purpose.DEPROVISION for one in self.launches
-        ):
+        cleanups = [one for one in self.launches if _cleans(one) and one.uid == launch.uid]
+        if launch.purpose is Purpose.PROVISION and cleanups and not self._nobody_remembers(cleanups):
             self._history.violated("I2", f"{launch.cloudkit_job} provisions after a cleanup")
 
     def _nobody_knew_of(self, launch: AuditEntry) -> bool:
@@ -138,6 +139,12 @@ class Invariants:
         claimed, launched = self._claimed_at[launch.cloudkit_job], self._launched_at[launch.sequence]
         on_its_way = any(since <= at <= launched for since in claimed for at in self.lost_logs)
         return on_its_way and launch.uid in self.forced
+
+    def _nobody_remembers(self, cleanups: list[AuditEntry]) -> bool:
+        """It came back from a backup, and since the last of *cleanups* both log and AAP have forgotten it."""
+        since = self._launched_at[cleanups[-1].sequence]
+        lost = any(since <= at for at in self.lost_logs) and any(since <= at for at in self.forgotten)
+        return lost and cleanups[-1].uid in self._from_backups
 
     def _excused(self, launch: AuditEntry, same: list[AuditEntry]) -> bool:
         """AAP forgot jobs since the number was first claimed, so that looking for its first launch could not
@@ -192,6 +199,13 @@ class Invariants:
         self._check_finalizer(instance)
         if gone:
             self._check_release(instance)
+
+    def came_back(self, uid: str, *, paused: bool) -> None:
+        """*uid* is about to come back from a backup of the cluster."""
+        self._from_backups.add(uid)
+        self.restored.add(uid)
+        self.paused_at[uid] = self._time() if paused else None
+        self.lateness.came_back(uid)
 
     def _check_records(self, instance: ComputeInstance) -> None:
         uid = instance.metadata.uid

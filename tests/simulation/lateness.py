@@ -41,6 +41,11 @@ class Lateness:
         if gone:
             self._gone_at[uid] = self.time()
 
+    def came_back(self, uid: str) -> None:
+        """*uid* is there again, and nobody has asked for its deletion."""
+        self._gone_at.pop(uid, None)
+        self._deleted_at.pop(uid, None)
+
     def sent(self, key: str) -> None:
         """The launch of *key* leaves for AAP; how long it takes to get there is nobody's fault."""
         uid = key.split("/")[2]

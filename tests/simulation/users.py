@@ -18,6 +18,7 @@ from cloudkit.contracts.instance import (
     Phase,
 )
 from cloudkit.contracts.jobs import JobState
+from cloudkit.lifecycle.work import REMOVED_AND_RESTORED
 from simulation import aap
 from simulation.climates import Climate
 from simulation.faults import Dice
@@ -145,7 +146,10 @@ class Users:
                 self._unmanaged(instance.metadata.name, instance)
             if instance.paused:
                 self._pause(instance.metadata.name, instance)
-            if any(one.type == "Stalled" and one.status == "True" for one in instance.status.conditions):
+            stalled = [one for one in instance.status.conditions if one.type == "Stalled"]
+            if any(one.reason == REMOVED_AND_RESTORED for one in stalled) and not instance.deleting:
+                self._delete(instance.metadata.name, instance)
+            elif stalled:
                 self._retry(instance.metadata.name, instance)
         self.loop.call_later(LOOKS_AGAIN, self.look_after_everything, context=WORLD)
 

@@ -9,6 +9,7 @@ from random import Random
 
 from cloudkit.contracts.instance import ComputeInstance
 from simulation import aap, bus, eda, kubernetes
+from simulation.backups import Backups
 from simulation.bugs import BUGS
 from simulation.climates import climate_of
 from simulation.convergence import Convergence
@@ -65,6 +66,7 @@ class World:
         self.eda = eda.Server(seed, self.loop, self.dice, self.kube, self.aap, self.invariants)
         self.bug.servers(self.bus)
         self.oddities = Oddities(seed, self.aap, self.loop, self.dice)
+        self.backups = Backups(seed, self.loop, self.dice, self.history, self.kube, self.invariants)
         self.names = tuple(f"vm-{letter}" for letter in "abcd"[: self.random.randint(2, 4)])
         lateness.hosts = self.hosts = self._hosts()
         self.users = Users(

@@ -11,10 +11,11 @@ from typing import Annotated
 
 import typer
 
+from cloudkit.cli.deadletters import commands as dead_letters
 from cloudkit.contracts.jobs import Provider
 
 DISTRIBUTION = "cloudkit-provisioner"
-OF_THE_SANDBOX = ("jsonpatch", "jsonschema_rs", "psutil", "rich", "trustme", "yaml")
+OF_THE_SANDBOX = ("jsonpatch", "jsonschema_rs", "psutil", "trustme", "yaml")
 """Modules that come with the extra and that the commands need."""
 
 app = typer.Typer(
@@ -24,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(dead_letters.app, name="dead-letters")
 
 
 def _show_version(wanted: bool) -> None:

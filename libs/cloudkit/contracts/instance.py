@@ -8,12 +8,13 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import groupby
 from operator import attrgetter
-from typing import TypeVar
+from typing import Annotated, TypeAlias, TypeVar
 
 import msgspec
 
 from cloudkit.contracts.errors import Malformed
 from cloudkit.contracts.jobs import JobRecord, JobState, JobType, Provider
+from cloudkit.contracts.moments import Moment
 
 T = TypeVar("T")
 
@@ -65,12 +66,19 @@ class Phase(StrEnum):
         return foreign
 
 
+Name: TypeAlias = Annotated[
+    str, msgspec.Meta(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$(?!\n)", max_length=253)
+]
+"""A Kubernetes name. Whatever is read is held to it: names become parts of subjects and of URLs."""
+Uid: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9-]+$(?!\n)", max_length=128)]
+
+
 class InstanceRef(msgspec.Struct, frozen=True, order=True):
     """Names one life of one instance: created again under the same name, it has another uid."""
 
-    namespace: str
-    name: str
-    uid: str
+    namespace: Name
+    name: Name
+    uid: Uid
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
@@ -79,13 +87,13 @@ class InstanceRef(msgspec.Struct, frozen=True, order=True):
 class ObjectMeta(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The part of Kubernetes' object metadata that we read."""
 
-    name: str
-    namespace: str
-    uid: str
-    creation_timestamp: datetime
+    name: Name
+    namespace: Name
+    uid: Uid
+    creation_timestamp: Moment
     resource_version: str = ""
     generation: int = 0
-    deletion_timestamp: datetime | None = None
+    deletion_timestamp: Moment | None = None
     finalizers: tuple[str, ...] = ()
     annotations: dict[str, str] = {}
 
@@ -99,7 +107,7 @@ class ComputeInstanceSpec(msgspec.Struct, frozen=True, kw_only=True, rename="cam
     disk: int | None = None
     template_id: str = msgspec.field(default="", name="templateID")
     template_parameters: str = ""
-    restart_requested_at: datetime | None = None
+    restart_requested_at: Moment | None = None
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -113,7 +121,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     reason: str = ""
     message: str = ""
     observed_generation: int = 0
-    last_transition_time: datetime | None = None
+    last_transition_time: Moment | None = None
 
 
 class JobSummary(
@@ -145,8 +153,8 @@ class ComputeInstanceStatus(msgspec.Struct, frozen=True, kw_only=True, rename="c
 
     phase: Phase | None = None
     jobs: tuple[JobRecord, ...] = ()
-    next_retry_at: datetime | None = None
-    last_restarted_at: datetime | None = None
+    next_retry_at: Moment | None = None
+    last_restarted_at: Moment | None = None
     provision_job: JobSummary | None = None
     deprovision_job: JobSummary | None = None
     launch: Launch | None = None
@@ -280,10 +288,10 @@ def decode(data: bytes | msgspec.Raw, type: type[T]) -> T:
 def read_time(value: object) -> datetime | None:
     """*value* if it is a point in time (RFC 3339), else None."""
     try:
-        time = msgspec.convert(value, datetime)
+        time: datetime = msgspec.convert(value, Moment)
     except msgspec.ValidationError:
         return None
-    return time if time.tzinfo is not None else None
+    return time
 
 
 def read_instance(data: bytes | msgspec.Raw) -> ComputeInstance:

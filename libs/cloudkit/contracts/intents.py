@@ -3,7 +3,6 @@
 There is one intent per instance and service; the newest replaces whatever was asked before.
 """
 
-from datetime import datetime
 from typing import Any, TypeAlias
 
 import msgspec
@@ -11,6 +10,7 @@ from msgspec.structs import replace
 
 from cloudkit.contracts.instance import InstanceRef, Launch, decode
 from cloudkit.contracts.jobs import JobRecord, JobState
+from cloudkit.contracts.moments import Moment
 
 
 class Reconcile(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -29,7 +29,7 @@ class _ToProvider(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     instance: InstanceRef
-    born: datetime
+    born: Moment
     age: float = 0.0
     number: int
     newest: JobRecord | None = None
@@ -47,7 +47,7 @@ class Provision(_ToProvider, frozen=True, kw_only=True, tag=True):
     config_version: str
     attempt: int
     resource: dict[str, Any] | None
-    restart_requested_at: datetime | None = None
+    restart_requested_at: Moment | None = None
     oversize: int = 0
     size_limit: int = 0
 

@@ -8,10 +8,11 @@
     Unknown: nobody can say (every EDA job until its evidence appears).
 """
 
-from datetime import datetime
 from enum import StrEnum
 
 import msgspec
+
+from cloudkit.contracts.moments import Moment
 
 
 class Provider(StrEnum):
@@ -78,7 +79,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
 
     type: JobType
     state: JobState
-    timestamp: datetime
+    timestamp: Moment
     # What equals a plain default is not written; these are, whatever they are: people look for them.
     block_deletion_on_failure: bool = msgspec.field(default_factory=bool)
     attempt: int = msgspec.field(default_factory=lambda: 1)
@@ -90,13 +91,13 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     config_version: str = ""
     awaits: str = ""
     retry_requested_at: str = ""
-    restart_requested_at: datetime | None = None
+    restart_requested_at: Moment | None = None
     template: str = ""
     launched_from: int = 0
     reason: str = ""
     message: str = ""
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
+    started_at: Moment | None = None
+    finished_at: Moment | None = None
     claimant: str = ""
     """The message id of the claim that this record descends from; empty for a job found in AAP or
     taken over from the resource. Stays in the log; the resource does not show it."""

@@ -5,6 +5,7 @@
     cloudkit.intent.<aap|eda|status>.<namespace>.<name>
     cloudkit.job.<namespace>.<name>.<uid>.<provider>.<type>.<event>
     cloudkit.dead.<service>.<subject it was on>
+    cloudkit.intent.again.<durable>.<sequence in CLOUDKIT_JOBS>
 
 A Kubernetes name may hold dots and a NATS token may not: ``.`` is written ``_``, which no Kubernetes
 name holds.
@@ -23,6 +24,8 @@ DEAD_LETTERS = "CLOUDKIT_DEADLETTERS"
 INTENT_SUBJECTS = "cloudkit.intent.>"
 JOB_SUBJECTS = "cloudkit.job.>"
 DEAD_LETTER_SUBJECTS = "cloudkit.dead.>"
+AGAIN = "cloudkit.intent.again."
+"""Subjects under which events of the job log are delivered once more: see `again_subject`."""
 
 
 class Addressee(StrEnum):
@@ -77,6 +80,19 @@ def events_named(event: str, namespace: str = "") -> str:
 def dead_letter_subject(service: str, subject: str) -> str:
     """Where a message of *subject* that *service* could not handle is kept."""
     return f"cloudkit.dead.{service}.{subject}"
+
+
+def again_subject(durable: str, sequence: int) -> str:
+    """Where event *sequence* of the job log waits to be delivered once more to *durable*, which gave it up.
+
+    A fact is never appended twice, so it does not go back into the log.
+    """
+    return f"{AGAIN}{durable}.{sequence}"
+
+
+def asked_again(durable: str) -> str:
+    """Every event that *durable* is to get once more."""
+    return f"{AGAIN}{durable}.*"
 
 
 def _name_prefix(instance: InstanceRef) -> str:

@@ -29,6 +29,18 @@ def abandon(instance: ComputeInstance, number: int) -> str:
     return _annotate(instance, f'--overwrite {ABANDON_ANNOTATION}="{number}"')
 
 
+def delete(instance: ComputeInstance) -> str:
+    """Have it removed, with whatever it may have."""
+    ref = instance.ref
+    return f"kubectl delete computeinstance {ref.name} -n {ref.namespace}"
+
+
+def make_anew(instance: ComputeInstance) -> str:
+    """The same, and create it anew as it is now, with a uid and a life of its own."""
+    ref = instance.ref
+    return f"kubectl get computeinstance {ref.name} -n {ref.namespace} -o yaml | kubectl replace --force -f -"
+
+
 def _annotate(instance: ComputeInstance, change: str) -> str:
     ref = instance.ref
     return f"kubectl annotate computeinstance {ref.name} -n {ref.namespace} {change}"

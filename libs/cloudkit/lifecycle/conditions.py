@@ -20,6 +20,7 @@ condition                reasons                 meaning
 \\                        ``LaunchUnconfirmed``   a launch was sent and its answer lost; it is looked for
 \\                        those of a delay        nothing can be launched, and why: ``TemplateNotFound``, …
 \\                        ``Deprovisioned``       it was, and was removed
+\\                        ``RemovedAndRestored``  it was removed, and the resource came back from a backup
 ``Deprovisioned``        the same                the same for the removal; only while being deleted
 \\                        ``CancelForbidden``     a job has to end first, and we may not cancel it
 ``Available``            ``Provisioned``         there is a machine, perhaps with an older spec
@@ -41,6 +42,7 @@ condition                reasons                 meaning
 ``Stalled``              ``AttemptsUsedUp``      failed too often; a person has to look
 \\                        ``Canceled``            waits for a new spec, or for a person
 \\                        ``NoPlaybookFinalizer`` waits for AAP to run here
+\\                        ``RemovedAndRestored``  waits for a person to delete it, or to create it anew
 ``Misconfigured``        ``InvalidAnnotation``   an annotation says what cannot be followed
 \\                        ``InvalidField``        a field of the spec does
 \\                        ``Contradiction``       two wishes exclude each other

@@ -144,6 +144,12 @@ def release_after_a_successful_cleanup(s: Situation) -> Decision | None:
     return _reconcile(s, because="its machine is gone", write=Write.RELEASE)
 
 
+def leave_what_came_back_without_its_machine_to_people(s: Situation) -> Decision | None:
+    if not s.came_back:
+        return None
+    return Decision(because="it came back from a backup after its cleanup had begun: a person has to look")
+
+
 def let_playbooks_remove_what_aap_has_made(s: Situation) -> Decision | None:
     if s.provider is not Provider.EDA or not s.only_aap_can_remove:
         return None
@@ -215,6 +221,7 @@ RULES: tuple[Rule, ...] = (
     stop_what_runs_before_cleaning_up,
     wait_for_the_active_job,
     release_after_a_successful_cleanup,
+    leave_what_came_back_without_its_machine_to_people,
     hold_what_nobody_here_can_remove,
     let_playbooks_remove_what_aap_has_made,
     start_nothing_while_it_is_paused,

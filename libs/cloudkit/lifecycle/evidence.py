@@ -11,6 +11,7 @@ from cloudkit.contracts.events import JobEvent, JobEventName
 from cloudkit.contracts.instance import RECONCILED_ANNOTATION, ComputeInstance
 from cloudkit.contracts.intents import Provision
 from cloudkit.contracts.jobs import JobRecord, JobState, JobType
+from cloudkit.contracts.moments import later
 from cloudkit.lifecycle.claims import succeeding
 from cloudkit.lifecycle.policy import Policy
 from cloudkit.lifecycle.texts import job_message
@@ -62,12 +63,13 @@ def expires_at(job: JobRecord, policy: Policy) -> datetime | None:
     limit = policy.eda_job_timeout
     if job.reason == WEBHOOK_UNANSWERED:
         limit = policy.eda_resend_after if limit is None else min(limit, policy.eda_resend_after)
-    return None if limit is None else job.timestamp + limit
+    return None if limit is None else later(job.timestamp, limit)
 
 
 def awaited_until(instance: ComputeInstance, job: JobRecord, policy: Policy) -> datetime:
     """Until when a deletion of *instance* waits for EDA *job*, whose playbook may be at work."""
-    return max(job.timestamp, instance.metadata.deletion_timestamp or job.timestamp) + policy.eda_patience
+    began = max(job.timestamp, instance.metadata.deletion_timestamp or job.timestamp)
+    return later(began, policy.eda_patience)
 
 
 def sent(record: JobRecord, now: datetime, *, answered: bool) -> JobRecord:

@@ -14,9 +14,11 @@ from cloudkit.lifecycle.work import (
     NO_PLAYBOOK_FINALIZER,
     OUT_OF_REACH,
     PAUSED,
+    REMOVED_AND_RESTORED,
     UNMANAGED,
     in_the_way,
     obstacle,
+    without_its_machine,
 )
 
 JOB_ACTIVE = "JobActive"
@@ -52,6 +54,8 @@ def stalled(situation: Situation) -> Finding | None:
     """What waits for a person, if anything does."""
     if situation.active is not None:
         return None
+    if situation.came_back:
+        return Finding(STALLED, TRUE, REMOVED_AND_RESTORED, without_its_machine(situation))
     if situation.beyond_reach:
         return Finding(STALLED, TRUE, NO_PLAYBOOK_FINALIZER, OUT_OF_REACH)
     job = situation.last_try

@@ -103,6 +103,13 @@ class Situation:
         return self.deleting and self.provider is Provider.EDA and self.only_aap_can_remove
 
     @property
+    def came_back(self) -> bool:
+        """Whether its cleanup has begun although it is not being deleted: nobody can take a deletion back,
+        but a backup can that Kubernetes is restored from."""
+        begun = (self.newest, self.instance.status.launch)
+        return not self.deleting and any(one is not None and one.type is JobType.DEPROVISION for one in begun)
+
+    @property
     def removed(self) -> bool:
         """Whether the machine is gone: a cleanup succeeded, and nothing was made since."""
         job = self.newest
@@ -142,7 +149,7 @@ class Situation:
     @cached_property
     def settled(self) -> bool:
         """Whether the machine is as people want it."""
-        return self.in_sync and self.restart_wanted is None
+        return not self.came_back and self.in_sync and self.restart_wanted is None
 
     @cached_property
     def last_try(self) -> JobRecord | None:
@@ -190,7 +197,8 @@ class Situation:
     @property
     def tries_again(self) -> bool:
         """Whether a failed try is followed by another one without anybody's help."""
-        return self.active is None and not self.paused and not self.left_alone and not self.beyond_reach
+        held = self.paused or self.left_alone or self.beyond_reach or self.came_back
+        return self.active is None and not held
 
     @property
     def without_news(self) -> bool:
@@ -205,6 +213,8 @@ class Situation:
             return Phase.DELETING
         if self.settled:
             return Phase.READY
+        if self.came_back:
+            return Phase.FAILED
         job = self.last_try
         failed = job is not None and job.state in (JobState.FAILED, JobState.CANCELED)
         return Phase.FAILED if failed else Phase.PROGRESSING

@@ -4,7 +4,7 @@ from typing import assert_never
 
 from cloudkit.contracts.instance import Launch
 from cloudkit.contracts.jobs import JobRecord, JobState, JobType
-from cloudkit.lifecycle.commands import abandon
+from cloudkit.lifecycle.commands import abandon, delete, make_anew
 from cloudkit.lifecycle.finding import DEPROVISIONED, FALSE, PROVISIONED, TRUE, UNKNOWN, Finding
 from cloudkit.lifecycle.history import newest
 from cloudkit.lifecycle.launches import LAUNCH_UNCONFIRMED, blocks
@@ -17,6 +17,7 @@ AWAITING_PLAYBOOK = "AwaitingPlaybook"
 NO_PLAYBOOK_FINALIZER = "NoPlaybookFinalizer"
 PAUSED = "Paused"
 UNMANAGED = "Unmanaged"
+REMOVED_AND_RESTORED = "RemovedAndRestored"
 
 OUT_OF_REACH = (
     "AAP made the machine, only EDA runs here, and no playbook finalizer is left that could show its "
@@ -26,6 +27,8 @@ OUT_OF_REACH = (
 
 def provisioned(situation: Situation) -> Finding:
     """Whether the machine is there, as the spec asks."""
+    if situation.came_back:
+        return Finding(PROVISIONED, FALSE, REMOVED_AND_RESTORED, without_its_machine(situation))
     if situation.removed:
         return Finding(PROVISIONED, FALSE, DEPROVISIONED, "The machine is gone")
     job = situation.provisioned
@@ -53,6 +56,15 @@ def deprovisioned(situation: Situation) -> Finding:
     return in_the_way(situation) or _still_to_be_done(situation, DEPROVISIONED, job)
 
 
+def without_its_machine(situation: Situation) -> str:
+    """Why an instance that came back from a backup is left alone, and what a person can do about it."""
+    job, instance = situation.newest, situation.instance
+    past = "The removal of its machine had begun when the resource came back from a backup"
+    if job is not None and (job.type, job.state) == (JobType.DEPROVISION, JobState.SUCCEEDED):
+        past = f"Job {job.job_id} has removed its machine, and then the resource came back from a backup"
+    return f"{past}. If nobody wants it: {delete(instance)}; for a new machine: {make_anew(instance)}"
+
+
 def in_the_way(situation: Situation) -> Finding | None:
     """The provision job that has to end before the machine can be removed."""
     job = situation.active
@@ -75,7 +87,7 @@ def obstacle(situation: Situation) -> Launch | None:
     """Why the job that should come next is not there, if somebody said so. While nobody tries, only a launch
     that may have gone through is."""
     launch = situation.instance.status.launch
-    if launch is None or not blocks(launch, situation.work):
+    if launch is None or situation.came_back or not blocks(launch, situation.work):
         return None
     return launch if not situation.paused or launch.reason == LAUNCH_UNCONFIRMED else None
 

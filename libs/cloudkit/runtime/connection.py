@@ -147,9 +147,7 @@ class Connection:
                 if self._clock.monotonic() - reminded >= REMIND_EVERY:
                     reminded = self._clock.monotonic()
                     waited = round(reminded - started)
-                    log.warning(
-                        "waiting for NATS", servers=self._public_servers(), waited=waited, error=because
-                    )
+                    log.warning("waiting for NATS", servers=self.public_servers, waited=waited, error=because)
                 await self._clock.sleep(0.25)
             else:
                 self._health.up(PART)
@@ -202,7 +200,7 @@ class Connection:
         forget_unsent(client)
         stop_waiting(client)
         self._health.down(PART, "disconnected, reconnecting")
-        log.warning("disconnected from NATS", servers=self._public_servers())
+        log.warning("disconnected from NATS", servers=self.public_servers)
         for tell in tuple(self._interruptions):
             tell()
 
@@ -242,7 +240,9 @@ class Connection:
         with suppress(TimeoutError, OSError, nats.errors.Error, AssertionError):
             await asyncio.wait_for(client.close(), 1)
 
-    def _public_servers(self) -> list[str]:
+    @property
+    def public_servers(self) -> list[str]:
+        """The servers that it was told of, without credentials."""
         return [server.rsplit("@", 1)[-1] for server in self._servers]
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+OK = "ok"
+
 
 class Health:
     """The parts that must be up before this process is ready.
@@ -11,9 +13,11 @@ class Health:
 
     def __init__(self) -> None:
         self._parts: dict[str, Callable[[], str]] = {}
+        self._doing: dict[str, str] = {}
 
-    def up(self, part: str) -> None:
-        """*part* does its work."""
+    def up(self, part: str, doing: str = OK) -> None:
+        """*part* does its work: what it is *doing*, where there is more than one good answer."""
+        self._doing[part] = doing
         self.ask(part, lambda: "")
 
     def down(self, part: str, because: str) -> None:
@@ -26,8 +30,12 @@ class Health:
 
     @property
     def ready(self) -> bool:
-        return bool(self._parts) and not any(trouble() for trouble in self._parts.values())
+        return bool(self._parts) and not self.troubles()
+
+    def troubles(self) -> dict[str, str]:
+        """The parts that are missing, and why."""
+        return {part: why for part, trouble in self._parts.items() if (why := trouble())}
 
     def parts(self) -> dict[str, str]:
-        """Each part, with what is wrong with it or "ok"."""
-        return {part: trouble() or "ok" for part, trouble in self._parts.items()}
+        """Each part, with what is wrong with it, or what it does, mostly "ok"."""
+        return {part: trouble() or self._doing.get(part, OK) for part, trouble in self._parts.items()}

@@ -16,12 +16,15 @@ from cloudkit.contracts.cloudevents import intent_headers
 from cloudkit.contracts.errors import Malformed, Unanswered, Unreachable
 from cloudkit.contracts.instance import InstanceRef
 from cloudkit.contracts.intents import Intent, encode_intent, read_intent
-from cloudkit.contracts.subjects import INTENTS, Addressee, intent_subject, token
+from cloudkit.contracts.subjects import AGAIN, INTENTS, Addressee, intent_subject, token
 from cloudkit.runtime.jetstream import JetStream, Stored
 from cloudkit.runtime.ports import Clock, Outstanding
 from cloudkit.runtime.streams import PROBES
 
 log = structlog.get_logger(__name__)
+
+NO_INTENTS = (PROBES, AGAIN)
+"""Other messages in the stream: they ask for nothing about an instance."""
 
 
 class NatsIntents:
@@ -45,7 +48,7 @@ class NatsIntents:
     async def outstanding(self, namespace: str = "") -> Sequence[Outstanding]:
         subject = f"cloudkit.intent.*.{token(namespace)}.*" if namespace else "cloudkit.intent.>"
         stored = await self._jetstream.every(INTENTS, subject)
-        intents = (message for message in stored if not message.subject.startswith(PROBES))
+        intents = (message for message in stored if not message.subject.startswith(NO_INTENTS))
         return tuple(waiting for message in intents if (waiting := _outstanding(message)) is not None)
 
     async def withdraw(self, instance: InstanceRef) -> None:

@@ -170,6 +170,28 @@ class JetStream:
         """Remove the messages of *subject* up to and with sequence *up_to*."""
         await self.api(f"STREAM.PURGE.{stream}", {"filter": subject, "seq": up_to + 1}, Answer)
 
+    async def at(self, stream: str, sequence: int) -> Stored | None:
+        """The message with this *sequence*, if it is there."""
+        return await self._get(stream, {"seq": sequence})
+
+    async def remove(self, stream: str, sequence: int) -> bool:
+        """Remove the message with this *sequence*. Whether it was there."""
+        try:
+            await self.api(f"STREAM.MSG.DELETE.{stream}", {"seq": sequence, "no_erase": True}, Answer)
+        except JetStreamRefused:
+            if await self.at(stream, sequence) is None:
+                return False
+            raise
+        return True
+
+    async def has_consumer(self, stream: str, durable: str) -> bool:
+        """Whether somebody has ever listened in *stream* as *durable*."""
+        try:
+            await self.api(f"CONSUMER.INFO.{stream}.{durable}", None, Answer)
+        except StreamGone:
+            return False
+        return True
+
     async def _get(self, stream: str, which: dict[str, Any]) -> Stored | None:
         try:
             found = (await self.api(f"STREAM.MSG.GET.{stream}", which, _Found)).message
@@ -233,5 +255,5 @@ def _direct(message: Msg, headers: Mapping[str, str]) -> Stored:
 def _read(data: bytes, type: type[T]) -> T:
     try:
         return msgspec.json.decode(data, type=type)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(f"JetStream answered what we cannot read: {error}", system="NATS") from error

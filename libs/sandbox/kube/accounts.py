@@ -5,7 +5,7 @@ The stand-in knows no roles. Whoever wants to see what somebody asks for, or to 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 
 class Right(NamedTuple):
@@ -22,11 +22,6 @@ class Accounts:
 
     tokens: Mapping[str, str]
     may: Callable[[str, Right], bool]
-
-    def rules(self, user: tuple[str, Any], verb: str, resource: Any, _: object, subresource: str) -> bool:  # noqa: ANN401  # the emulator is untyped
-        """`may`, as the emulator asks it."""
-        name = f"{resource.plural}/{subresource}" if subresource else resource.plural
-        return self.may(user[0], Right(verb, resource.group, name))
 
 
 def _never(_user: str, _right: Right) -> bool:

@@ -7,7 +7,9 @@ not apply those for updates. What is wrong with a field is said under its name i
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
+
+from sandbox.kube.errors import REQUIRED, Cause
 
 Event = dict[str, Any]
 
@@ -49,14 +51,6 @@ QUALIFIED_NAME = re.compile(
 )
 
 
-class Problem(NamedTuple):
-    """Something about a field for which an event is refused."""
-
-    field: str
-    message: str
-    reason: str = "FieldValueInvalid"
-
-
 def stored(event: Event) -> Event:
     """*event*, of either group, under the names of v1 and without what is empty."""
     named = {CORE_NAMES.get(name, name): value for name, value in event.items()}
@@ -80,7 +74,7 @@ def unreadable_time(event: Event) -> str:
     return ""
 
 
-def problems(event: Event, before: Event | None, namespace: str, group: str) -> Iterator[Problem]:
+def problems(event: Event, before: Event | None, namespace: str, group: str) -> Iterator[Cause]:
     """What is wrong with *event*, to be stored in place of *before* (None: there is none)."""
     yield from _nonsense(event, namespace, group)
     if group == CORE:
@@ -93,53 +87,53 @@ def problems(event: Event, before: Event | None, namespace: str, group: str) -> 
         yield from _changed(event, before)
 
 
-def _nonsense(event: Event, namespace: str, group: str) -> Iterator[Problem]:
+def _nonsense(event: Event, namespace: str, group: str) -> Iterator[Cause]:
     about = event.get("involvedObject", {}).get("namespace", "")
     if not event.get("eventTime"):
         if (about or "default") != namespace:
-            yield Problem(
+            yield Cause(
                 "involvedObject.namespace", f'Invalid value: "{about}": does not match event.namespace'
             )
         return
     if not about and namespace not in ("default", "kube-system"):
-        yield Problem("involvedObject.namespace", 'Invalid value: "": does not match event.namespace')
+        yield Cause("involvedObject.namespace", 'Invalid value: "": does not match event.namespace')
     controller = "reportingController" if group == NEW else "reportingComponent"
     if not event.get("reportingComponent"):
-        yield Problem(controller, "Required value", "FieldValueRequired")
+        yield Cause(controller, "Required value", REQUIRED)
     elif not QUALIFIED_NAME.fullmatch(event["reportingComponent"]):
-        yield Problem(controller, f'Invalid value: "{event["reportingComponent"]}": must be a qualified name')
+        yield Cause(controller, f'Invalid value: "{event["reportingComponent"]}": must be a qualified name')
     for field in ("reportingInstance", "action", "reason"):
         if not event.get(field):
-            yield Problem(field, "Required value", "FieldValueRequired")
+            yield Cause(field, "Required value", REQUIRED)
     for field, limit in LONGEST.items():
         if len(event.get(field, "").encode()) > limit:
-            yield Problem(field, f'Invalid value: "": can have at most {limit} characters')
+            yield Cause(field, f'Invalid value: "": can have at most {limit} characters')
 
 
-def _wrong_series(series: Event | None) -> Iterator[Problem]:
+def _wrong_series(series: Event | None) -> Iterator[Cause]:
     if series is None:
         return
     if series.get("count", 0) < 2:
-        yield Problem("series.count", 'Invalid value: "": should be at least 2')
+        yield Cause("series.count", 'Invalid value: "": should be at least 2')
     if not series.get("lastObservedTime"):
-        yield Problem("series.lastObservedTime", "Required value", "FieldValueRequired")
+        yield Cause("series.lastObservedTime", "Required value", REQUIRED)
 
 
-def _wrong_beginning(event: Event) -> Iterator[Problem]:
+def _wrong_beginning(event: Event) -> Iterator[Cause]:
     if not event.get("eventTime"):
-        yield Problem("eventTime", "Required value", "FieldValueRequired")
+        yield Cause("eventTime", "Required value", REQUIRED)
     if event.get("type") not in ("Normal", "Warning"):
-        yield Problem("type", f'Invalid value: "": has invalid value: {event.get("type", "")}')
+        yield Cause("type", f'Invalid value: "": has invalid value: {event.get("type", "")}')
     for field in UNSET:
         if field in event:
-            yield Problem(field, 'Invalid value: "": needs to be unset')
+            yield Cause(field, 'Invalid value: "": needs to be unset')
 
 
-def _changed(event: Event, before: Event) -> Iterator[Problem]:
+def _changed(event: Event, before: Event) -> Iterator[Cause]:
     for name in FIXED:
         if event.get(name) != before.get(name):
             field = "reportingController" if name == "reportingComponent" else name
-            yield Problem(field, f"Invalid value: {event.get(name)!r}: field is immutable")
+            yield Cause(field, f"Invalid value: {event.get(name)!r}: field is immutable")
 
 
 def _is_micro_time(time: object) -> bool:

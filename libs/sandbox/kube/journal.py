@@ -7,22 +7,23 @@ every start makes them; of an object's ``managedFields`` what came before the re
 
 import os
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from sandbox.kube.emulator import Emulator, Obj
+from sandbox.kube.objects import Object
+from sandbox.kube.resources import DEFINITIONS, NAMESPACES, Home, Resource
+from sandbox.kube.store import Change, ChangeType, Store
 
-MADE_AT_EVERY_START = {("", "namespaces"), ("apiextensions.k8s.io", "customresourcedefinitions")}
+MADE_AT_EVERY_START = frozenset({NAMESPACES, DEFINITIONS})
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """A change: of which resource (group and plural), and the object since then."""
 
     version: int
-    resource: tuple[str, str]
-    type: str
-    object: dict[str, Any]
+    resource: Home
+    type: ChangeType
+    object: Object
 
 
 class Journal:
@@ -32,37 +33,24 @@ class Journal:
         self._lines = _whole_lines(file)
         self._file = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
-    def restore(self, emulator: Emulator) -> None:
-        """Put into *emulator*, which is new, all that was kept; from now on keep what happens there."""
-        store = emulator.st
-        latest = store.rv
-        if self._lines:
-            store.birth = self._lines[0].version
+    def restore(self, store: Store) -> None:
+        """Put into *store*, which is new, all that was kept; from now on keep what happens there."""
+        latest = store.version
         for line in self._lines:
-            _replay(line, store)
-        store.rv = max(latest, store.rv)
+            store.replay(line.resource, line.version, line.type, line.object)
+        store.version = max(latest, store.version)
         self._lines = []
-        store.keep = self._note
+        store.follow(self._note)
 
     def close(self) -> None:
         os.close(self._file)
 
-    def _note(self, resource: tuple[str, str], version: int, type: str, changed: Obj) -> None:
-        if resource not in MADE_AT_EVERY_START:
-            line = Line(version=version, resource=resource, type=type, object=changed.d)
+    def _note(self, resource: Resource, change: Change) -> None:
+        if resource.home not in MADE_AT_EVERY_START:
+            line = Line(
+                version=change.version, resource=resource.home, type=change.type, object=change.after.body
+            )
             os.write(self._file, msgspec.json.encode(line) + b"\n")
-
-
-def _replay(line: Line, store: Any) -> None:  # noqa: ANN401  # the emulator's store has no types
-    metadata = line.object["metadata"]
-    key = (metadata.get("namespace"), metadata["name"])
-    table = store.tables[line.resource]
-    before = table.pop(key, None)
-    changed = Obj(line.object)  # type: ignore[no-untyped-call]  # nor has the rest of the emulator
-    if line.type != "DELETED":
-        table[key] = changed
-    store.rv = line.version
-    store.publish(line.resource, line.type, changed, before)
 
 
 def _whole_lines(file: Path) -> list[Line]:

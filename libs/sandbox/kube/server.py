@@ -10,15 +10,16 @@ from aiohttp import web
 
 from sandbox.kube.access import Access, new_access, read_access
 from sandbox.kube.accounts import NOBODY, Accounts
+from sandbox.kube.api import KubernetesApi
+from sandbox.kube.backups import Backups
 from sandbox.kube.crds import read_manifests
-from sandbox.kube.emulator import Emulator
+from sandbox.kube.gate import Gate
 from sandbox.kube.journal import Journal
 from sandbox.kube.tally import Tally
 
 ADDRESS = "127.0.0.1"
 NAMESPACES = ("cloudkit-system",)
 """Those that exist from the start, besides default and kube-system."""
-ADMINISTRATOR = ("sandbox:admin", ["system:masters"])
 SHUTDOWN_SECONDS = 1.0
 """How long requests may go on once the server ends; a client that reads nothing must not hold it up."""
 
@@ -40,17 +41,17 @@ async def serve(
     access = read_access(directory) or new_access()
     listener = _listen(port, access.port)
     access = replace(access, port=listener.getsockname()[1])
-    emulator = _emulator(access.token, crds)
+    api = _api(Gate(access.token, accounts), crds)
     if journal is not None:
-        journal.restore(emulator)
-    runner = web.ServerRunner(web.Server(Tally(emulator), access_log=None), shutdown_timeout=SHUTDOWN_SECONDS)
+        journal.restore(api.store)
+    server = web.Server(Tally(Backups(api)), access_log=None)
+    runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
-    _let_in(accounts, emulator)
     try:
         await web.SockSite(runner, listener, ssl_context=access.tls()).start()
         yield access
     finally:
-        emulator.st.close()
+        api.close()
         await runner.cleanup()
 
 
@@ -63,16 +64,11 @@ def _listen(port: int, former: int) -> socket.socket:
         return socket.create_server((ADDRESS, 0))
 
 
-def _emulator(token: str, crds: Sequence[Path]) -> Emulator:
-    emulator = Emulator(tokens={token: ADMINISTRATOR})
+def _api(gate: Gate, crds: Sequence[Path]) -> KubernetesApi:
+    api = KubernetesApi(gate)
     for name in NAMESPACES:
-        emulator.install({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        api.install({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     for path in crds:
         for manifest in read_manifests(path):
-            emulator.install(manifest)
-    return emulator
-
-
-def _let_in(accounts: Accounts, emulator: Emulator) -> None:
-    emulator.tokens = (emulator.tokens or {}) | {token: (user, []) for user, token in accounts.tokens.items()}
-    emulator.rules = accounts.rules
+            api.install(manifest)
+    return api

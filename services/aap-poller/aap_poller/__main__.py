@@ -6,6 +6,7 @@ from aap_poller.connections import open_aap
 from aap_poller.limiter import Limiter
 from aap_poller.presence import Presence
 from aap_poller.settings import Settings
+from cloudkit.runtime.again import with_twins
 from cloudkit.runtime.delivery import deliver
 from cloudkit.runtime.service import Shell, run_service
 from cloudkit.runtime.wiring import open_bus
@@ -28,7 +29,7 @@ async def build(settings: Settings, shell: Shell) -> None:
         aap_time=aap_time,
     )
     poller = assemble(settings, around, presence)
-    for subscription in poller.subscriptions:
+    for subscription in with_twins(poller.subscriptions):
         shell.spawn(subscription.durable, deliver(bus, subscription, stopping=shell.stopping))
     shell.spawn("sweep", poller.sweep.run(shell.stopping))
 

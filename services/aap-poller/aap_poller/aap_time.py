@@ -11,11 +11,11 @@ The answers of a few minutes together leave some milliseconds.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from math import inf
 
 import httpx
 
+from cloudkit.runtime.http_said import read_date
 from cloudkit.runtime.ports import Clock
 
 GOOD_FOR = 300.0
@@ -77,14 +77,6 @@ class AapTime:
 
     async def _received(self, response: httpx.Response) -> None:
         sent_at = response.request.extensions.get(SENT_AT)
-        date = _date(response.headers.get("date", ""))
+        date = read_date(response.headers.get("date", ""))
         if sent_at is not None and date is not None:
             self.hear(date, sent_at=sent_at)
-
-
-def _date(text: str) -> datetime | None:
-    try:
-        date = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return date if date.tzinfo is not None else date.replace(tzinfo=UTC)

@@ -214,7 +214,7 @@ def _previous(text: str) -> _Failed | None:
     try:
         previous = msgspec.json.decode(text, type=_Previous)
         return _Failed(id=int(previous.job_id), type=previous.job_type, name=previous.job_name)
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
 
 

@@ -13,9 +13,7 @@ on the way. So does a 404 that is not JSON, and to believe it would mean that a 
 
 import html
 import re
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from urllib.parse import urlsplit
+from datetime import datetime
 
 import httpx
 import msgspec
@@ -31,6 +29,7 @@ from cloudkit.contracts.errors import (
     Unauthorized,
     Unreachable,
 )
+from cloudkit.runtime.http_said import read_date, redirect_target
 
 NO_TRUE_ANSWER = frozenset({408})
 """A proxy says so of a request that it may have passed on; the same goes for every 5xx."""
@@ -58,7 +57,8 @@ def error_of(response: httpx.Response, route: str, now: datetime) -> Provisioner
     if response.is_success:
         return _instead_of_an_answer(response, route)
     if status < 400:
-        text = f"AAP sent {route} elsewhere ({status} to {_target(response)}): {IS_THE_URL_RIGHT}"
+        target = redirect_target(response.headers.get("location", ""))
+        text = f"AAP sent {route} elsewhere ({status} to {target}): {IS_THE_URL_RIGHT}"
         return Refused(text, system="AAP", status=status, reason=REDIRECTED)
     pause = _pause(response, now)
     if status == 429:
@@ -109,16 +109,6 @@ def _title(response: httpx.Response) -> str:
     return f" ('{title}')" if 0 < len(title) <= MAX_TITLE and title.isprintable() and "<" not in title else ""
 
 
-def _target(response: httpx.Response) -> str:
-    """Where a redirect leads; what follows the path may hold anything, secrets too."""
-    try:
-        to = urlsplit(response.headers.get("location", ""))
-        host = f"{to.scheme}://{to.hostname}" + (f":{to.port}" if to.port else "") if to.hostname else ""
-    except ValueError:
-        return "nowhere"
-    return (host + to.path)[:MAX_WORDS] or "nowhere"
-
-
 def _pause(response: httpx.Response, now: datetime) -> float:
     """For how many seconds AAP, or what stands in front of it, asks for a pause; 0 if it does not."""
     if response.status_code not in PAUSES:
@@ -126,20 +116,11 @@ def _pause(response: httpx.Response, now: datetime) -> float:
     given = response.headers.get("retry-after", "").strip()
     if given.isascii() and given.isdecimal():
         seconds = float(given[:MOST_DIGITS])
-    elif until := _moment(given):
-        seconds = (until - (_moment(response.headers.get("date", "")) or now)).total_seconds()
+    elif until := read_date(given):
+        seconds = (until - (read_date(response.headers.get("date", "")) or now)).total_seconds()
     else:
         seconds = 0.0
     return max(seconds, USUAL_PAUSE if response.status_code == 429 and seconds <= 0 else 0.0)
-
-
-def _moment(text: str) -> datetime | None:
-    """An HTTP-date."""
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, IndexError, OverflowError):
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _is_page(response: httpx.Response) -> bool:

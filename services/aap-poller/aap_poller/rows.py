@@ -1,7 +1,6 @@
 """Jobs as AAP lists them, and whose they are."""
 
 import re
-from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -9,6 +8,7 @@ from msgspec.structs import replace
 
 from cloudkit.contracts.instance import InstanceRef
 from cloudkit.contracts.jobs import TERMINAL_STATES, JobKind, JobState, JobType
+from cloudkit.contracts.moments import Moment
 from cloudkit.lifecycle.observe import Observation
 
 T = TypeVar("T")
@@ -50,11 +50,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     type: JobKind
     status: str
-    created: datetime
+    created: Moment
     name: str = ""
-    started: datetime | None = None
-    finished: datetime | None = None
-    canceled_on: datetime | None = None
+    started: Moment | None = None
+    finished: Moment | None = None
+    canceled_on: Moment | None = None
     launch_type: str = ""
     unified_job_template: int | None = None
     extra_vars: str | None = ""

@@ -12,6 +12,7 @@ import structlog
 from aap_poller import metrics
 from aap_poller.controller import Controller
 from aap_poller.presence import Presence, probing
+from aap_poller.reading import LONG_AGO
 from aap_poller.records import Records
 from aap_poller.rows import OurJob, Row, ours
 from aap_poller.templates import Templates
@@ -159,10 +160,10 @@ class Sweep:
         return True
 
     def _moments(self, rows: Iterable[Row]) -> Iterable[datetime]:
-        """Every time that AAP's clock has shown in *rows*."""
+        """Every time that AAP's clock may have shown in *rows*."""
         limit = self.clock.now() + CLOCKS_DIFFER_BY
         for row in rows:
-            yield from (moment for moment in (row.created, row.finished) if moment and moment <= limit)
+            yield from (one for one in (row.created, row.finished) if one and LONG_AGO < one <= limit)
 
 
 def _went_on(job: OurJob) -> None:

@@ -1,6 +1,7 @@
 """Run eda-dispatcher."""
 
 from cloudkit.contracts.jobs import JobType
+from cloudkit.runtime.again import with_twins
 from cloudkit.runtime.delivery import deliver
 from cloudkit.runtime.service import Shell, run_service
 from cloudkit.runtime.wiring import open_bus
@@ -22,7 +23,7 @@ async def build(settings: Settings, shell: Shell) -> None:
     around = Surroundings(
         jobs=bus.jobs, intents=bus.intents, webhooks=webhooks, clock=shell.clock, health=shell.health
     )
-    for subscription in assemble(settings, around):
+    for subscription in with_twins(assemble(settings, around)):
         shell.spawn(subscription.durable, deliver(bus, subscription, stopping=shell.stopping))
 
 

@@ -21,6 +21,7 @@ import msgspec
 
 from cloudkit.contracts.errors import Refused, TooLarge, Unanswered, Unauthorized, Unreachable
 from cloudkit.contracts.jobs import JobType
+from cloudkit.runtime.http_said import redirect_target
 from cloudkit.runtime.settings import Secret
 from eda_dispatcher import metrics
 
@@ -87,7 +88,7 @@ def _check(response: httpx.Response, type: JobType) -> None:
     if status >= 500 or status == 408:
         raise Unanswered(f"EDA answered the {type} webhook with {status} {phrase}", system="EDA")
     if status < 400:
-        where = response.headers.get("Location", "nowhere")
+        where = redirect_target(response.headers.get("Location", ""))
         text = f"EDA sent the {type} webhook elsewhere ({status} to {where}): is its URL right?"
         raise Refused(text, system="EDA", status=status, reason="Redirected")
     text = f"EDA refused the {type} webhook: {status} {phrase}"

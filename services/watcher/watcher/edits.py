@@ -1,7 +1,4 @@
-"""Notices when the jobs in a status were changed by anybody but us: by hand, or from a backup.
-
-Of what else stands in a status, a decision tells whether it is right; how a job stands, only the log can.
-"""
+"""Notices when the jobs in a status were changed by anybody but us: by hand, or from a backup."""
 
 from collections.abc import Mapping
 
@@ -17,6 +14,10 @@ class Edits:
 
     def __init__(self) -> None:
         self._shown: dict[Lane, Shown] = {}
+
+    def is_new(self, lane: Lane) -> bool:
+        """Whether nothing has been seen of the instance in *lane* yet."""
+        return lane not in self._shown
 
     def look(self, lane: Lane, instance: ComputeInstance) -> bool:
         """Whether its jobs went back, or changed without a new revision, since the last look."""

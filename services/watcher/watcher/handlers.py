@@ -23,7 +23,7 @@ from cloudkit.runtime.lanes import Lane, Lanes
 from cloudkit.runtime.metrics import DECISIONS, UNREADABLE_INSTANCES
 from cloudkit.runtime.ports import Clock, Instances, Intents, Outstanding
 from watcher.asked import Asked
-from watcher.edits import Edits
+from watcher.doubts import Doubts
 
 log = structlog.get_logger()
 
@@ -59,9 +59,7 @@ class Watcher:
     _asked: Asked = field(init=False, default_factory=Asked)
     _held: set[Lane] = field(init=False, default_factory=set)
     """Instances that people want left alone, and of which nothing stands on the board any more."""
-    _edits: Edits = field(init=False, default_factory=Edits)
-    _doubted: set[Lane] = field(init=False, default_factory=set)
-    """Instances whose jobs somebody may have edited: the status-writer compares them with the log."""
+    _doubts: Doubts = field(init=False, default_factory=Doubts)
 
     def __post_init__(self) -> None:
         self.lanes = Lanes(self._attend, clock=self.clock, width=AT_ONCE)
@@ -100,8 +98,7 @@ class Watcher:
             self.lost(before)
         self._known[lane] = instance.ref
         self._news[lane] = instance
-        if self._edits.look(lane, instance):
-            self._doubted.add(lane)
+        self._doubts.look(lane, instance, self.clock.monotonic())
         self.lanes.wake(lane)
 
     def lost(self, ref: InstanceRef, last: ComputeInstance | None = None) -> None:
@@ -113,9 +110,8 @@ class Watcher:
         if self._known.get(lane) == ref:
             del self._known[lane]
             self._news.pop(lane, None)
-            self._edits.forget(lane)
+            self._doubts.forget(lane)
             self._held.discard(lane)
-            self._doubted.discard(lane)
         self._gone.setdefault(lane, []).append(ref)
         self.lanes.wake(lane)
 
@@ -170,20 +166,22 @@ class Watcher:
         now = self.clock.monotonic()
         again = now + self.policy.repeat_after.total_seconds()
         published: list[str] = []
-        silent: list[float] = []
+        compare_in = self._doubts.due_in(lane, now)
+        later = [compare_in] if compare_in else []
         await self._take_back_what_is_not_wanted(lane, instance, decision)
-        for addressee, intent in self._dated(self._doubting(lane, instance, decision)):
+        for addressee, intent in self._dated(instance, decision, compare=compare_in == 0):
             until = self._asked.silent_until(lane, intent, now)
             if until is not None:
-                silent.append(until - now)
+                later.append(until - now)
                 continue
             await self._publish(addressee, intent)
             self._asked.remember(lane, intent, again)
             published.append(type(intent).__name__)
-        self._doubted.discard(lane)
+        if Reconcile.__name__ in published:
+            self._doubts.settle(lane)
         if not decision.intents:
             self._asked.forget(lane)
-        wake_in = min([*silent, *self._wake_in(decision)], default=None)
+        wake_in = min([*later, *self._wake_in(decision)], default=None)
         if wake_in is not None:
             self.lanes.wake(lane, after=max(wake_in, SOONEST_WAKE_UP))
         _tell(instance, decision, published, wake_in)
@@ -199,16 +197,15 @@ class Watcher:
             self._asked.forget(lane)
             self._held.add(lane)
 
-    def _doubting(self, lane: Lane, instance: ComputeInstance, decision: Decision) -> Decision:
-        """*decision*, and a look at the log if its jobs are in doubt."""
-        if lane not in self._doubted or any(isinstance(intent, Reconcile) for _, intent in decision.intents):
-            return decision
-        look = (Addressee.STATUS, Reconcile(instance=instance.ref))
-        return replace(decision, intents=(*decision.intents, look))
-
-    def _dated(self, decision: Decision) -> Iterator[tuple[Addressee, Intent]]:
-        """The intents of *decision*, with the age of the instance by the clock that has dated its birth."""
-        for addressee, intent in decision.intents:
+    def _dated(
+        self, instance: ComputeInstance, decision: Decision, *, compare: bool
+    ) -> Iterator[tuple[Addressee, Intent]]:
+        """The intents of *decision*, with the age of the instance by the clock that has dated its birth; and
+        one that has it compared with the log, if it is to be and will not be anyway."""
+        intents = decision.intents
+        if compare and not any(isinstance(intent, Reconcile) for _, intent in intents):
+            intents = (*intents, (Addressee.STATUS, Reconcile(instance=instance.ref)))
+        for addressee, intent in intents:
             if isinstance(intent, Provision | Deprovision):
                 yield addressee, replace(intent, age=round(self.age_of(intent.born), 3))
             else:

@@ -18,16 +18,21 @@ from rights import account, granted, manifests
 from sandbox.kube import crd_path
 from sandbox.kube.accounts import Right
 from sandbox.stack import SERVICES
+from status_writer.turns import LEASE as STATUS_WRITERS_LEASE
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 COLLECTIONS = {
     "ServiceAccount": "/api/v1/namespaces/{namespace}/serviceaccounts",
     "ClusterRole": f"{RBAC}/clusterroles",
     "ClusterRoleBinding": f"{RBAC}/clusterrolebindings",
+    "Role": f"{RBAC}/namespaces/{{namespace}}/roles",
+    "RoleBinding": f"{RBAC}/namespaces/{{namespace}}/rolebindings",
 }
-EVENTS = "events.k8s.io"
-VERSIONS = {GROUP: API_VERSION, EVENTS: f"{EVENTS}/v1"}
+EVENTS, COORDINATION = "events.k8s.io", "coordination.k8s.io"
+VERSIONS = {GROUP: API_VERSION, EVENTS: f"{EVENTS}/v1", COORDINATION: f"{COORDINATION}/v1"}
 NAME = "vm"
+NAMES = {"leases": STATUS_WRITERS_LEASE}
+"""Of objects that have to have one of their own."""
 METHODS = {
     "get": "GET",
     "list": "GET",
@@ -39,20 +44,25 @@ METHODS = {
     "deletecollection": "DELETE",
 }
 OF_A_COLLECTION = {"list", "watch", "create", "deletecollection"}
+KINDS = ((GROUP, PLURAL), (EVENTS, "events"), (COORDINATION, "leases"))
 RIGHTS = [
-    *(Right(verb, group, name) for group, name in ((GROUP, PLURAL), (EVENTS, "events")) for verb in METHODS),
+    *(Right(verb, group, name) for group, name in KINDS for verb in METHODS),
     *(Right(verb, GROUP, f"{PLURAL}/status") for verb in ("get", "update", "patch")),
 ]
 GRANTED = granted()
 
 
 class Cluster:
-    """An API server on which our accounts and roles are installed, and an instance with an event."""
+    """An API server on which our accounts and roles are installed, an instance with an event, and a lease."""
 
     def __init__(self, client: Client, namespace: str) -> None:
         self._client = client
         self._namespace = namespace
-        self._bodies = {PLURAL: _instance(namespace), "events": _event(namespace)}
+        self._bodies = {
+            PLURAL: _instance(namespace),
+            "events": _event(namespace),
+            "leases": _lease(namespace),
+        }
         self._made: list[str] = []
 
     async def install(self) -> None:
@@ -60,12 +70,13 @@ class Cluster:
         for manifest in _renamed(self._namespace):
             collection = COLLECTIONS[manifest["kind"]].format(namespace=self._namespace)
             await self._make(collection, manifest)
-        await self._make(self._path(Right("create", GROUP, PLURAL)), self._bodies[PLURAL])
-        await self._make(self._path(Right("create", EVENTS, "events")), self._bodies["events"])
+        for group, resource in KINDS:
+            await self._make(self._path(Right("create", group, resource)), self._bodies[resource])
         async with asyncio.timeout(PATIENCE):
             for service, rights in GRANTED.items():
-                while rights and await self.refuses(service, min(rights)):  # noqa: ASYNC110  # no event tells
-                    await asyncio.sleep(0.1)
+                for right in rights:
+                    while await self.refuses(service, right):  # noqa: ASYNC110  # no event tells
+                        await asyncio.sleep(0.1)
 
     async def remove(self) -> None:
         for path in reversed(self._made):
@@ -92,7 +103,7 @@ class Cluster:
         collection = f"/apis/{VERSIONS[right.group]}/namespaces/{self._namespace}/{resource}"
         if right.verb in OF_A_COLLECTION:
             return collection
-        return "/".join(part for part in (collection, NAME, subresource) if part)
+        return "/".join(part for part in (collection, NAMES.get(resource, NAME), subresource) if part)
 
     def _body(self, right: Right) -> dict[str, Any] | None:
         if right.verb == "patch":
@@ -140,11 +151,11 @@ def _renamed(namespace: str) -> Iterator[dict[str, Any]]:
     """The manifest in *namespace*, its roles under names that nobody else uses."""
     suffix = token_hex(4)
     for manifest in manifests():
-        if manifest["kind"] == "ServiceAccount":
+        if "namespace" in manifest["metadata"]:
             manifest["metadata"]["namespace"] = namespace
-        else:
+        if manifest["kind"] != "ServiceAccount":
             manifest["metadata"]["name"] += f"-{suffix}"
-        if manifest["kind"] == "ClusterRoleBinding":
+        if manifest["kind"].endswith("Binding"):
             manifest["roleRef"]["name"] += f"-{suffix}"
             for subject in manifest["subjects"]:
                 subject["namespace"] = namespace
@@ -154,6 +165,11 @@ def _renamed(namespace: str) -> Iterator[dict[str, Any]]:
 def _instance(namespace: str) -> dict[str, Any]:
     metadata = {"name": NAME, "namespace": namespace}
     return {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": {"vcpu": 1}}
+
+
+def _lease(namespace: str) -> dict[str, Any]:
+    metadata = {"name": STATUS_WRITERS_LEASE, "namespace": namespace}
+    return {"apiVersion": f"{COORDINATION}/v1", "kind": "Lease", "metadata": metadata}
 
 
 def _event(namespace: str) -> dict[str, Any]:

@@ -143,6 +143,39 @@ async def test_a_watch_from_a_version_that_was_never_given_is_gone_too(stand_in:
     assert event["object"]["code"] == 410
 
 
+async def test_a_backup_brings_everything_back_as_it_was(tmp_path: Path) -> None:
+    with running_stand_in(tmp_path) as running:
+        async with client_of(running) as client:
+            kept = (await client.post(INSTANCES, INSTANCE)).expect(201)
+            (await client.put("/emulator/backups/night", None)).expect(204)
+            (await client.patch(f"{INSTANCES}/vm", {"spec": {"vcpu": 4}})).expect(200)
+            (await client.delete(f"{INSTANCES}/vm")).expect(200)
+            created_since = {**INSTANCE, "metadata": {"name": "newer"}}
+            (await client.post(INSTANCES, created_since)).expect(201)
+            (await client.post("/emulator/backups/night", None)).expect(204)
+            restored = (await client.get(INSTANCES)).expect(200)
+            assert [{"metadata": one["metadata"], "spec": one["spec"]} for one in restored["items"]] == [
+                {"metadata": kept["metadata"], "spec": kept["spec"]}
+            ]
+            changed = (await client.patch(f"{INSTANCES}/vm", {"spec": {"vcpu": 8}})).expect(200)
+    versions = [int(one["metadata"]["resourceVersion"]) for one in (kept, restored, changed)]
+    assert versions == sorted(set(versions)), "no version is used twice"
+
+
+async def test_a_restored_backup_ends_every_watch_and_makes_everybody_list_again(tmp_path: Path) -> None:
+    with running_stand_in(tmp_path) as running:
+        async with client_of(running) as client:
+            (await client.put("/emulator/backups/night", None)).expect(204)
+            before = (await client.post(INSTANCES, INSTANCE)).expect(201)["metadata"]["resourceVersion"]
+            async with client.watch(INSTANCES, resourceVersion=before) as watch:
+                (await client.post("/emulator/backups/night", None)).expect(204)
+                assert await watch.rest() == []
+            async with client.watch(INSTANCES, resourceVersion=before) as watch:
+                [event] = await watch.rest()
+            (await client.post("/emulator/backups/unheard-of", None)).expect(404)
+    assert event["object"]["code"] == 410
+
+
 async def test_being_told_to_end_closes_open_watches_and_is_no_error(tmp_path: Path) -> None:
     with running_stand_in(tmp_path) as running:
         async with client_of(running) as client, client.watch(INSTANCES) as watch:

@@ -31,7 +31,7 @@ class MemoryAap:
     are raised by the next launches, one each, after all was done. A launch that is to be ``late`` is lost
     too, and the job seen only so many seconds later. ``slow`` is called in every call. ``meanwhile`` is
     awaited once, between a launch and its answer; no listing is answered before ``listings`` is set, and
-    no question for details before ``details`` is.
+    no question for details before ``details`` is. Sweeps see the rows ``beside`` it, too.
     """
 
     def __init__(self, clock: Clock, *, superuser: bool = False) -> None:
@@ -44,6 +44,7 @@ class MemoryAap:
         self.calls: list[str] = []
         self.slow: Callable[[str], None] = lambda _: None
         self.meanwhile: Callable[[], Awaitable[object]] | None = None
+        self.beside: Sequence[Row] = ()
         self.listings = asyncio.Event()
         self.listings.set()
         self.details = asyncio.Event()
@@ -148,9 +149,9 @@ class MemoryAap:
         ours = [job for job in self.state.jobs if job.template_id in templates]
         if since is None:
             newest = {job.kind: job for job in ours}
-            return [self._row(job) for job in newest.values()]
+            return [*(self._row(job) for job in newest.values()), *self.beside]
         changed = (j for j in ours if j.created >= since or (j.finished is not None and j.finished >= since))
-        return [self._row(job) for job in changed]
+        return [*(self._row(job) for job in changed), *self.beside]
 
     async def created_between(
         self, since: datetime | None, until: datetime | None, templates: Collection[int]

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from types import NoneType
-from typing import Any, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import jsonschema_rs
 import msgspec
@@ -166,6 +166,12 @@ def _fields(struct: type[msgspec.Struct]) -> dict[str, type]:
 
 
 def _without_none(type_: Any) -> type:
+    """Neither None nor what else a value must be."""
+    if get_origin(type_) is Annotated:
+        return _without_none(get_args(type_)[0])
+    if get_origin(type_) in (Union, UnionType):
+        [inner] = [part for part in get_args(type_) if part is not NoneType]
+        return _without_none(inner)
     [inner] = [part for part in get_args(type_) if part is not NoneType and part is not ...] or [type_]
     return tuple if get_origin(type_) is tuple else inner
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from cloudkit.contracts.events import JobEventName
-from cloudkit.contracts.subjects import dead_letter_subject
+from cloudkit.contracts.subjects import again_subject, dead_letter_subject
 from fromcode.__main__ import ASYNCAPI
 from fromcode.asyncapi import asyncapi_document
 from fromcode.examples import Example, intents, job_event
@@ -73,6 +73,7 @@ def assert_fits(value: Any, schema: dict[str, Any], document: Any) -> None:
 SUBJECTS = {
     "intents": [example.subject for example in intents().values()],
     "jobEvents": [job_event().subject],
+    "again": [again_subject("aap-poller-claims", 7)],
     "deadLetters": [dead_letter_subject("aap-poller", "cloudkit.intent.aap.ns.vm")],
 }
 

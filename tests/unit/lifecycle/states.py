@@ -120,6 +120,8 @@ STATES: dict[str, State] = {
     "being restarted": aap(provision(1), restarting(RUNNING), spec=RESTART),
     "restart failed": aap(provision(1), restarting(FAILED), spec=RESTART),
     "restarted": aap(provision(1), restarted(), spec=RESTART),
+    "restored from a backup, its machine removed": aap(provision(1), deprovision(2)),
+    "restored from a backup, its machine being removed": aap(provision(1), deprovision(2, RUNNING)),
     "unmanaged, new": aap(annotations=UNMANAGED),
     "unmanaged, settled": aap(provision(), annotations=UNMANAGED),
     "unmanaged, spec changed": aap(provision(), spec=B, annotations=UNMANAGED),

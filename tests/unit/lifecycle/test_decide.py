@@ -23,8 +23,10 @@ from unit.lifecycle.specimens import (
     POLICY,
     A,
     B,
+    delayed,
     deprovision,
     instance,
+    learned,
     provision,
     reported,
     version,
@@ -294,6 +296,34 @@ CASES: dict[str, tuple[ComputeInstance, Expected]] = {
             instance(*(deprovision(n, FAILED) for n in range(1, 11)), provision(11, RUNNING), deleting=True)
         ),
         ("Deprovision 12 attempt 2 to aap",),
+    ),
+    "what came back from a backup after its machine was removed is left to people": (
+        reported(instance(provision(1), deprovision(2))),
+        (),
+    ),
+    "what came back without its machine is not provisioned for a new spec, which no log would allow": (
+        reported(instance(provision(1), deprovision(2), spec=B)),
+        (),
+    ),
+    "what came back without its machine is not provisioned for who asks again": (
+        reported(instance(provision(1), deprovision(2), annotations=ASKED_AGAIN)),
+        (),
+    ),
+    "what came back after its cleanup had failed is left to people": (
+        reported(instance(provision(1), deprovision(2, FAILED, timestamp=LONG_AGO))),
+        (),
+    ),
+    "the cleanup of what came back while it ran is followed to its end": (
+        reported(instance(provision(1), deprovision(2, RUNNING, timestamp=LONG_AGO))),
+        ("Follow 2 to aap",),
+    ),
+    "what came back while its cleanup could not be launched is left to people": (
+        learned(instance(provision(1), spec=B), delayed(deprovision(2))),
+        (),
+    ),
+    "what came back without its machine goes at once when it is deleted": (
+        reported(instance(provision(1), deprovision(2), deleting=True)),
+        ("Reconcile to status", "release"),
     ),
     "the annotation of an instance chooses its provider": (
         reported(instance(annotations=ON_EDA), POLICY_OF_BOTH),

@@ -47,6 +47,7 @@ def _is_repeated_or_waits_on_purpose(subject: ComputeInstance, decision: Decisio
         (subject.deleting and not situation.ours)
         or (subject.unmanaged and not subject.deleting)
         or (not subject.deleting and situation.in_sync)
+        or situation.came_back
         or (job is not None and job.state is JobState.CANCELED)
         or (job is not None and job.closed and job.attempt >= BOTH_RUN.max_attempts)
     )
@@ -66,6 +67,7 @@ def _launches_the_right_thing(subject: ComputeInstance, decision: Decision) -> N
                 assert intent.number == (newest.number + 1 if newest else 1)
                 assert intent.attempt <= BOTH_RUN.max_attempts
                 assert not _canceled_by_people(subject)
+                assert newest is None or newest.type is JobType.PROVISION
                 assert addressee is ADDRESSEE_OF[BOTH_RUN.provider_for(subject)]
             case Deprovision():
                 assert Situation(subject, NOW, BOTH_RUN).ours

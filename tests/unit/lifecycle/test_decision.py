@@ -116,6 +116,7 @@ def test_the_rules_stand_in_this_order() -> None:
         "stop_what_runs_before_cleaning_up",
         "wait_for_the_active_job",
         "release_after_a_successful_cleanup",
+        "leave_what_came_back_without_its_machine_to_people",
         "hold_what_nobody_here_can_remove",
         "let_playbooks_remove_what_aap_has_made",
         "start_nothing_while_it_is_paused",

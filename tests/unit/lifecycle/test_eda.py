@@ -201,6 +201,21 @@ CASES: dict[str, tuple[ComputeInstance, Policy, tuple[str, ...]]] = {
         EDA,
         ("Deprovision 3 to eda",),
     ),
+    "what came back from a backup is left to people, also when a playbook's finalizer came back with it": (
+        instance(webhook(state=SUCCEEDED), cleanup(state=SUCCEEDED), annotations=DONE_A, finalizers=HELD),
+        EDA,
+        (),
+    ),
+    "and when it is deleted, its playbook takes that off": (
+        instance(webhook(state=SUCCEEDED), cleanup(state=SUCCEEDED), deleting=True, finalizers=HELD),
+        EDA,
+        ("Deprovision 3 to eda",),
+    ),
+    "what came back while its cleanup was awaited waits for that as long as any": (
+        instance(webhook(state=SUCCEEDED), cleanup(timestamp=NOW - timedelta(hours=3)), finalizers=HELD),
+        EDA,
+        ("Confirm 2 Failed to eda",),
+    ),
     "a site that moved to AAP waits for the playbook of before": (
         instance(webhook(), deleting=True),
         AAP,

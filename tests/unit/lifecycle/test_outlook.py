@@ -16,9 +16,11 @@ from unit.lifecycle.specimens import (
     POLICY,
     A,
     B,
+    delayed,
     deprovision,
     happened,
     instance,
+    learned,
     provision,
     reported,
     version,
@@ -32,6 +34,8 @@ ANNOTATE = "kubectl annotate computeinstance vm -n ns"
 TRY_AGAIN = f'{ANNOTATE} --overwrite cloudkit.openshift.io/retry-requested-at="$(date +%s)"'
 ABANDON = f'{ANNOTATE} --overwrite cloudkit.openshift.io/abandon-job="1"'
 RESUME = f"{ANNOTATE} cloudkit.openshift.io/paused-"
+DELETE = "kubectl delete computeinstance vm -n ns"
+MAKE_ANEW = "kubectl get computeinstance vm -n ns -o yaml | kubectl replace --force -f -"
 MANAGE = f"{ANNOTATE} cloudkit.openshift.io/management-state-"
 
 
@@ -105,6 +109,15 @@ PROGRESSING: dict[str, Said] = {
     "being restarted": active("Provision job 102 is running (attempt 1 of 5)"),
     "restart failed": BACKING_OFF,
     "restarted": SETTLED,
+    "restored from a backup, its machine removed": (
+        "False",
+        "RemovedAndRestored",
+        "Job 102 has removed its machine, and then the resource came back from a backup. If nobody wants it: "
+        f"{DELETE}; for a new machine: {MAKE_ANEW}",
+    ),
+    "restored from a backup, its machine being removed": active(
+        "Deprovision job 102 is running (attempt 1 of 5)"
+    ),
     "unmanaged, new": LEFT_TO_PEOPLE,
     "unmanaged, settled": SETTLED,
     "unmanaged, spec changed": LEFT_TO_PEOPLE,
@@ -207,6 +220,8 @@ CONFIGURATION_APPLIED: dict[str, Said] = {
     "being restarted": APPLIED,
     "restart failed": APPLIED,
     "restarted": APPLIED,
+    "restored from a backup, its machine removed": DEPROVISIONED,
+    "restored from a backup, its machine being removed": DEPROVISIONED,
     "unmanaged, new": NOT_PROVISIONED,
     "unmanaged, settled": APPLIED,
     "unmanaged, spec changed": ("False", "Unmanaged", HAS_A_NOT_B),
@@ -283,6 +298,20 @@ def test_the_command_stays_whole_however_long_names_and_reasons_are() -> None:
     status = project(replace(failed, metadata=names), (), NOW, POLICY)
     command = TRY_AGAIN.replace(" vm ", f" {'n' * 253} ").replace(" ns ", f" {'s' * 63} ")
     assert command in said(status, "Progressing")[2]
+
+
+def test_both_commands_for_what_came_back_stay_whole_however_long_names_are() -> None:
+    restored = instance(provision(1), deprovision(2))
+    names = replace(restored.metadata, name="n" * 253, namespace="s" * 63)
+    status = project(replace(restored, metadata=names), (), NOW, POLICY)
+    assert said(status, "Stalled")[2].endswith("-o yaml | kubectl replace --force -f -")
+    assert said(status, "Ready") == ("False", *said(status, "Stalled")[1:])
+
+
+def test_a_cleanup_that_was_not_launched_when_the_backup_was_restored_is_told_of() -> None:
+    status = learned(instance(provision(1)), delayed(deprovision(2))).status
+    assert status.phase == "Failed"
+    assert said(status, "Stalled")[2].startswith("The removal of its machine had begun when")
 
 
 def test_a_newer_spec_leaves_the_machine_available_while_it_is_applied() -> None:

@@ -9,7 +9,12 @@ from cloudkit.lifecycle.situation import Situation
 from unit.lifecycle.everything import BOTH_RUN, everything, some
 from unit.lifecycle.specimens import NOW, reported
 
-RESTS = frozenset({"Settled", "Unmanaged", "Paused", "Canceled", "AttemptsUsedUp", "NoPlaybookFinalizer"})
+RESTS = frozenset(
+    {
+        *("Settled", "Unmanaged", "Paused"),
+        *("Canceled", "AttemptsUsedUp", "NoPlaybookFinalizer", "RemovedAndRestored"),
+    }
+)
 ACTIVE = frozenset({"JobActive"})
 TRIED = frozenset({"Launching", "BackingOff"})
 """Backing off is said until the job is there, also when the time has come."""
@@ -23,6 +28,7 @@ REASONS: dict[Rule, frozenset[str]] = {
     rules.stop_what_runs_before_cleaning_up: ACTIVE,
     rules.wait_for_the_active_job: ACTIVE,
     rules.release_after_a_successful_cleanup: frozenset({"Releasing"}),
+    rules.leave_what_came_back_without_its_machine_to_people: frozenset({"RemovedAndRestored"}),
     rules.let_playbooks_remove_what_aap_has_made: TRIED | {"Settled", "Canceled", "AttemptsUsedUp"},
     rules.leave_a_canceled_job_to_people: frozenset({"Canceled"}),
     rules.stop_after_the_last_attempt: frozenset({"AttemptsUsedUp"}),

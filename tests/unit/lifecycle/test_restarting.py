@@ -11,6 +11,7 @@ from cloudkit.contracts.instance import PLAYBOOK_FINALIZERS, RESTART_FIELD, Comp
 from cloudkit.contracts.intents import Provision
 from cloudkit.contracts.jobs import JobRecord, JobState
 from cloudkit.lifecycle.decide import Write, decide
+from cloudkit.lifecycle.situation import Situation
 from unit.lifecycle.everything import BOTH_RUN, some
 from unit.lifecycle.specimens import NOW, POLICY, A, B, deprovision, instance, provision, reported, version
 
@@ -42,11 +43,12 @@ def test_a_restart_runs_the_provision_job_once_more_with_the_whole_resource() ->
 def test_in_every_situation_a_restart_is_made_exactly_once() -> None:
     count = 0
     for subject in some():
-        if subject.adopted and not subject.deleting and not subject.unmanaged:
+        held = subject.unmanaged or Situation(subject, NOW, BOTH_RUN).came_back
+        if subject.adopted and not subject.deleting and not held:
             carrying = [job for job in _lived_through(wishing(subject)) if job.restart_requested_at]
             assert [job.restart_requested_at for job in carrying] == [ASKED]
             count += 1
-    assert count > 1000
+    assert count > 500
 
 
 def _lived_through(subject: ComputeInstance) -> Iterator[JobRecord]:

@@ -56,6 +56,15 @@ async def test_readiness_says_how_each_part_stands(process: Process) -> None:
     assert await process.ask("/readyz") == (200, '{"nats":"ok","kubernetes":"ok"}')
 
 
+async def test_a_part_that_has_several_good_answers_says_which(process: Process) -> None:
+    process.health.up("lease", "standby")
+    assert await process.ask("/readyz") == (200, '{"lease":"standby"}')
+    process.health.down("lease", "connection refused")
+    assert await process.ask("/readyz") == (503, '{"lease":"connection refused"}')
+    process.health.up("lease")
+    assert await process.ask("/readyz") == (200, '{"lease":"ok"}')
+
+
 async def test_a_part_that_speaks_for_itself_is_asked_each_time(process: Process) -> None:
     wrong = ["no answer yet", ""]
     process.health.ask("eda", lambda: wrong[0])

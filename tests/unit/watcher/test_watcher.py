@@ -440,7 +440,7 @@ async def test_a_status_whose_jobs_somebody_edited_is_compared_with_the_log(
 ) -> None:
     vm = await _ready(world)
     async with world.watching():
-        assert world.board.standing() == []
+        world.board.take(Addressee.STATUS)
         now = await world.instances.get("ns", "vm")
         assert now is not None
         jobs = [{**msgspec.to_builtins(job), **edit} for job in now.status.jobs] if edit else []
@@ -453,6 +453,7 @@ async def test_a_status_whose_jobs_somebody_edited_is_compared_with_the_log(
 async def test_news_of_a_job_is_no_edit(world: World) -> None:
     await _ready(world)
     async with world.watching():
+        world.board.take(Addressee.STATUS)
         now = await world.instances.get("ns", "vm")
         assert now is not None
         again = replace(now.status.jobs[0], revision=5, message="told anew")
@@ -462,9 +463,53 @@ async def test_news_of_a_job_is_no_edit(world: World) -> None:
         assert world.board.standing() == []
 
 
-async def _ready(world: World) -> ComputeInstance:
-    """An instance whose spec is applied, and whose status says so."""
+async def test_an_instance_that_a_watcher_finds_is_compared_with_the_log_once(world: World) -> None:
+    """It may have come back from a backup while nobody watched."""
+    await _ready(world)
+    async with world.watching():
+        assert world.board.verbs() == ["Reconcile vm"]
+        world.instances.edit("ns", "vm", annotations={"note": "hello"})
+        await world.clock.advance(3600)
+        assert world.board.verbs() == ["Reconcile vm"]
+
+
+async def test_an_instance_that_comes_back_while_it_is_watched_is_compared_with_the_log(world: World) -> None:
+    vm = await _ready(world)
+    async with world.watching():
+        world.instances.delete("ns", "vm")
+        (deleted,) = world.instances.all()
+        await world.instances.set_finalizers(deleted.instance, ())
+        await world.settle()
+        world.board.published.clear()
+        world.instances.restore(vm)
+        await world.clock.advance(1)
+        assert world.board.verbs() == ["Reconcile vm"]
+
+
+async def test_a_thousand_that_a_watcher_finds_are_compared_with_the_log_one_after_the_other(
+    world: World,
+) -> None:
+    for number in range(1000):
+        await _ready(world, f"vm-{number}")
+    async with world.watching():
+        assert len(world.board.published) == 1
+        await world.clock.advance(10)
+        assert 450 <= len(world.board.published) <= 501
+        await world.clock.advance(11)
+        assert sorted(world.board.verbs()) == sorted(f"Reconcile vm-{number}" for number in range(1000))
+
+
+async def test_one_that_has_no_jobs_yet_has_nothing_to_be_compared(world: World) -> None:
     vm = world.create("vm")
+    await world.instances.patch_status(vm, msgspec.to_builtins(project(vm, (), NOW, world.policy)))
+    async with world.watching():
+        await world.clock.advance(50)
+        assert world.board.verbs() == ["Provision vm"]
+
+
+async def _ready(world: World, name: str = "vm") -> ComputeInstance:
+    """An instance whose spec is applied, and whose status says so."""
+    vm = world.create(name)
     job = JobRecord(
         type=JobType.PROVISION,
         state=JobState.SUCCEEDED,

@@ -6,9 +6,8 @@ decode with msgspec. It has no timeouts of its own, so every request here has on
 
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from typing import cast
 from urllib.parse import urlsplit
@@ -23,6 +22,7 @@ from kubernetes_asyncio.client import ApiClient, Configuration
 
 from cloudkit.contracts.errors import Misconfigured, Unanswered
 from cloudkit.runtime.clock import SystemClock
+from cloudkit.runtime.http_said import read_date
 from cloudkit.runtime.kube.refusals import SYSTEM, refusal, translated
 from cloudkit.runtime.metrics import KUBERNETES_REQUESTS
 from cloudkit.runtime.ports import Clock
@@ -96,8 +96,10 @@ class KubeClient:
             _request_timeout=limit,
         )
         answer = cast("aiohttp.ClientResponse", response)
-        with suppress(KeyError, ValueError):  # whatever stands before the server may leave it out
-            self.server_clock.hear(parsedate_to_datetime(answer.headers["Date"]), sent_at=sent_at)
+        if date := read_date(
+            answer.headers.get("Date", "")
+        ):  # whatever stands before the server may leave it out
+            self.server_clock.hear(date, sent_at=sent_at)
         return answer
 
 
@@ -130,14 +132,19 @@ def _look_for_a_proxy_only_once(api: ApiClient, server: str) -> None:
     former.detach()
 
 
+def is_in_a_pod(environ: Mapping[str, str]) -> bool:
+    """Whether the cluster that we speak to is the one whose pod we are in."""
+    return not environ.get("KUBECONFIG") and "KUBERNETES_SERVICE_HOST" in environ
+
+
 async def _configuration(environ: Mapping[str, str], clock: Clock) -> Configuration:
     configuration = Configuration()
     file = environ.get("KUBECONFIG", "")
     try:
-        if file or "KUBERNETES_SERVICE_HOST" not in environ:
-            await _load_kubeconfig(file or DEFAULT_KUBECONFIG, configuration, clock)
-        else:
+        if is_in_a_pod(environ):
             config.load_incluster_config(configuration)  # type: ignore[no-untyped-call]  # the library types it half
+        else:
+            await _load_kubeconfig(file or DEFAULT_KUBECONFIG, configuration, clock)
     except (config.ConfigException, yaml.YAMLError, OSError, ValueError, TypeError, AssertionError) as error:
         source = f"KUBECONFIG={file}" if file else f"no KUBECONFIG, no pod, {DEFAULT_KUBECONFIG}"
         raise Misconfigured(f"cannot find out where Kubernetes is ({source}): {error}") from error

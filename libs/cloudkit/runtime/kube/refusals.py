@@ -100,5 +100,5 @@ def translated() -> Iterator[None]:
 def _read_status(body: bytes | msgspec.Raw) -> Status:
     try:
         return msgspec.json.decode(body, type=Status)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return Status(message=bytes(body)[:200].decode(errors="replace"))

@@ -41,6 +41,8 @@ RELIST_SECONDS = (600.0, 1800.0)
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 30.0
 FRUITLESS = 5  # watches without a word, after which the version is suspect: list again
 
+ABOUT_INSTANCES = frozenset({"ADDED", "MODIFIED", "DELETED"})
+EVENT_TYPES = ABOUT_INSTANCES | {"BOOKMARK"}
 TROUBLES = (Unreachable, Unanswered, Refused, Malformed)
 
 
@@ -177,8 +179,8 @@ class KubeFeed:
 
 
 def _change(event: WatchEvent) -> Changed | Gone | None:
-    FEED_EVENTS.labels(event.type).inc()
-    if event.type not in {"ADDED", "MODIFIED", "DELETED"}:
+    FEED_EVENTS.labels(event.type if event.type in EVENT_TYPES else "unknown").inc()
+    if event.type not in ABOUT_INSTANCES:
         return None
     seen = _seen(event.object)
     if seen is None:

@@ -9,6 +9,7 @@ from cloudkit.runtime.settings.kinds import (
     duration,
     flag,
     integer,
+    lease_name,
     nats_urls,
     number,
     optional,
@@ -20,7 +21,13 @@ from cloudkit.runtime.settings.kinds import (
     words,
 )
 from cloudkit.runtime.settings.policy import PatienceSettings, PolicySettings, ProviderSettings
-from cloudkit.runtime.settings.shared import CommonSettings, LogFormat, LogLevel, NamespaceSettings
+from cloudkit.runtime.settings.shared import (
+    CommonSettings,
+    LogFormat,
+    LogLevel,
+    NamespaceSettings,
+    NatsSettings,
+)
 
 __all__ = [
     "CommonSettings",
@@ -28,6 +35,7 @@ __all__ = [
     "LogFormat",
     "LogLevel",
     "NamespaceSettings",
+    "NatsSettings",
     "PatienceSettings",
     "PolicySettings",
     "ProviderSettings",
@@ -39,6 +47,7 @@ __all__ = [
     "duration",
     "flag",
     "integer",
+    "lease_name",
     "misspelled",
     "nats_urls",
     "number",

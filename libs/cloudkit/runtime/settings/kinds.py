@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from math import isfinite
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -22,6 +23,9 @@ FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no":
 DURATION = re.compile(
     r"0|(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+", re.ASCII
 )  # durationpy forgives more than Go does
+LEASE = re.compile(r"auto|off|[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-.a-z0-9]*[a-z0-9])?", re.ASCII)
+LONGEST = timedelta(days=365 * 1000)
+"""What is longer would leave what a date can hold."""
 CREDENTIALS = re.compile(r"//[^/@\s]*@")
 
 
@@ -122,7 +126,9 @@ def _read_integer(value: str) -> int:
 def _read_number(value: str) -> float:
     if not re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)", value, re.ASCII):
         raise ValueError(value)
-    return float(value)
+    if not isfinite(number := float(value)):
+        raise ValueError(value)
+    return number
 
 
 def _read_flag(value: str) -> bool:
@@ -134,7 +140,16 @@ def _read_flag(value: str) -> bool:
 def _read_duration(value: str) -> float:
     if not DURATION.fullmatch(value):
         raise ValueError(value)
-    return float(durationpy.from_str(value).total_seconds())
+    duration = durationpy.from_str(value)
+    if duration > LONGEST:
+        raise ValueError(value)
+    return float(duration.total_seconds())
+
+
+def _read_lease(value: str) -> str:
+    if not LEASE.fullmatch(value):
+        raise ValueError(value)
+    return value
 
 
 def _read_port(value: str) -> int | None:
@@ -213,6 +228,9 @@ port = Kind(
     show=_show_port,
 )
 """The value is None for no port at all, and 0, as sockets have it, for one that the system chooses."""
+lease_name = Kind(
+    name="lease", expected="off, auto, or a namespace and name such as system/writer", read=_read_lease
+)
 url = Kind(
     name="URL",
     expected="a URL such as https://host.example.com/path",

@@ -27,8 +27,8 @@ class LogFormat(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CommonSettings:
-    """What every service can be told."""
+class NatsSettings:
+    """What whoever uses the bus can be told: services and commands."""
 
     nats_url: str = setting(
         "CLOUDKIT_NATS_URL",
@@ -36,6 +36,12 @@ class CommonSettings:
         default="nats://127.0.0.1:4222",
         doc="Where NATS is; several servers of one cluster, separated by commas.",
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommonSettings(NatsSettings):
+    """What every service can be told."""
+
     nats_replicas: int = setting(
         "CLOUDKIT_NATS_REPLICAS",
         integer,

@@ -93,6 +93,10 @@ class MemoryInstances:
             generation = resource["metadata"]["generation"] + 1
             self._replace_metadata(resource, deletionTimestamp=self._now(), generation=generation)
 
+    def restore(self, instance: ComputeInstance) -> ComputeInstance:
+        """Put *instance* back as it was, as happens when Kubernetes is restored from a backup."""
+        return self._put(msgspec.json.decode(instance.resource))
+
     def all(self, namespace: str = "") -> tuple[Seen, ...]:
         """Every instance of *namespace*, or of all of them."""
         return tuple(
